@@ -1,0 +1,158 @@
+//! What a restore would do, as data: shown, approved, carried out and audited as one object.
+//!
+//! A source makes a [`Draft`]; the service gives it an id, an expiry and a hash: the [`Plan`].
+//! Rules: *replace* ends in the state of the backup with the fewest changes, *merge* deletes nothing,
+//! *rebuild* deletes everything chosen and creates it anew. Deletions come first.
+//! The hash covers mode, parts, items and the fingerprints of what they would touch, but no time and
+//! no estimate: two plans with one hash do the same to the same things.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A plan can be carried out for an hour.
+pub const PLAN_LIFETIME_MS: i64 = 3_600_000;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    #[default]
+    Replace,
+    Merge,
+    Rebuild,
+}
+
+/// In the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Delete,
+    Create,
+    Update,
+    Keep,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    pub action: Action,
+    /// The part it belongs to.
+    pub part: String,
+    /// What it is, in the source's words: `file`, `folder`, `role`, `row`.
+    pub kind: String,
+    /// How a person calls it; for files the path inside the part.
+    pub name: String,
+    /// What will change, for a person: `12 KiB → 14 KiB`.
+    pub detail: String,
+    /// State of the living thing that this item was computed against; part of the hash.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
+    /// What only the source understands (ids, raw paths). Stored with the plan, part of the hash.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub data: serde_json::Value,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub create: u64,
+    pub update: u64,
+    pub delete: u64,
+    pub keep: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, action: Action) {
+        let counter = match action {
+            Action::Delete => &mut self.delete,
+            Action::Create => &mut self.create,
+            Action::Update => &mut self.update,
+            Action::Keep => &mut self.keep,
+        };
+        *counter += 1;
+    }
+
+    /// How many things would change.
+    pub fn changes(&self) -> u64 {
+        self.create + self.update + self.delete
+    }
+}
+
+/// A plan as a source computes it: nothing has been changed, nothing is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// What will change, deletions first. What is kept is only counted.
+    pub items: Vec<Item>,
+    pub keep: u64,
+    /// What cannot be restored and why, and what a person should know first.
+    pub warnings: Vec<String>,
+    pub seconds_estimate: u64,
+    /// Bytes that will be written.
+    pub bytes: u64,
+}
+
+impl Draft {
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts { keep: self.keep, ..Counts::default() };
+        for item in &self.items {
+            counts.add(item.action);
+        }
+        counts
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.iter().all(|item| item.action == Action::Keep)
+    }
+
+    /// Does it delete or overwrite anything?
+    pub fn is_destructive(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.action, Action::Delete | Action::Update))
+    }
+
+    /// 64 hex digits over everything that decides what would be done.
+    pub fn hash(&self, backup: &str, target: &str, mode: Mode, parts: &[String]) -> String {
+        let mut hasher = Sha256::new();
+        let mut field = |text: &[u8]| {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        };
+        field(backup.as_bytes());
+        field(target.as_bytes());
+        field(format!("{mode:?}").as_bytes());
+        field(parts.len().to_string().as_bytes());
+        for part in parts {
+            field(part.as_bytes());
+        }
+        for item in &self.items {
+            field(format!("{:?}", item.action).as_bytes());
+            for text in [&item.part, &item.kind, &item.name, &item.fingerprint] {
+                field(text.as_bytes());
+            }
+            field(item.data.to_string().as_bytes());
+        }
+        hex::encode(hasher.finalize())
+    }
+}
+
+/// A stored plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub id: String,
+    pub backup: String,
+    /// The source it acts on, by id, or a folder as `dir:/path`.
+    pub target: String,
+    pub parts: Vec<String>,
+    /// Chosen paths inside the parts; empty = everything.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    pub mode: Mode,
+    pub hash: String,
+    /// Milliseconds since 1970 UTC.
+    pub created: i64,
+    pub expires: i64,
+    #[serde(flatten)]
+    pub draft: Draft,
+}
+
+impl Plan {
+    pub fn is_expired(&self, now_ms: i64) -> bool {
+        now_ms >= self.expires
+    }
+}

@@ -1,0 +1,217 @@
+//! The boundary between a living thing and the rest of the house.
+//!
+//! Nouns: a *source* can be inspected, captured, planned against and applied to. *Parts* are the
+//! pieces of it that can be chosen; each part is one entry or folder at the root of the tree, named as
+//! a person would name it. The *sink* takes entries; the *tree* gives them back. The *journal* remembers
+//! which steps of an apply were begun and done.
+//!
+//! Rules:
+//! 1. `capture` returns `Err`, or lacks a required part → no backup comes to be.
+//! 2. `plan` only reads. Planning against a just restored thing gives an empty draft (that is also how
+//!    a restore is verified, with `deep`).
+//! 3. `apply` is idempotent by step: called again with the same plan and the journal of a run that was
+//!    killed anywhere, it ends in the state that one undisturbed run would have reached. A step whose
+//!    effect cannot be repeated is recorded as begun *before* its effect.
+//! 4. Everything long looks at `cx.cancel` at least once a second and returns `Kind::Cancelled`.
+//! 5. All calls block; the service makes them on threads of its own.
+
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+use model::{Cancel, Content, Draft, Meta, Mode, Plan, Progress, Result};
+use serde::{Deserialize, Serialize};
+
+/// What accompanies every long call.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    pub cancel: Cancel,
+    pub progress: Progress,
+    /// Milliseconds since 1970 UTC at the start of the job.
+    pub now_ms: i64,
+    /// The job's id; sources use it to name staging places so that a later run finds them.
+    pub job: String,
+    /// A private folder (0700) for temporary copies; removed after the job.
+    pub scratch: PathBuf,
+}
+
+/// What a part is, before anything is captured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartInfo {
+    /// Its name, which is also its name at the root of the tree.
+    pub name: String,
+    pub category: String,
+    /// For people: what it holds.
+    pub about: String,
+    pub required: bool,
+    /// Rough sizes, when they are cheap to know.
+    pub items: Option<u64>,
+    pub bytes: Option<u64>,
+}
+
+/// Something that stands in the way, with how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    pub part: Option<String>,
+    pub message: String,
+    pub hint: String,
+    /// A blocking obstacle means that a backup would fail.
+    pub blocking: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    pub parts: Vec<PartInfo>,
+    pub obstacles: Vec<Obstacle>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapturedPart {
+    pub name: String,
+    pub category: String,
+    /// For people: `20,412 files`.
+    pub holds: String,
+    pub items: u64,
+    pub bytes: u64,
+    pub warnings: Vec<String>,
+}
+
+/// What a capture took; goes into the manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    pub parts: Vec<CapturedPart>,
+    /// Things that were left out on purpose, for people.
+    pub left_out: Vec<String>,
+    /// What only the source understands and wants back at restore (versions, schema hash, row counts).
+    pub facts: serde_json::Value,
+}
+
+/// Takes the entries of a capture. Entries come in the order described in `model::entry`.
+pub trait Sink {
+    fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()>;
+    /// An entry that could not be read and is not required: the backup goes on, with a warning.
+    fn skipped(&mut self, path: &Path, why: String);
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path inside the tree.
+    pub path: PathBuf,
+    pub meta: Meta,
+    /// Identity of the content (and, for a directory, of everything below it) inside the repository:
+    /// equal identities mean equal bytes.
+    pub content_id: String,
+}
+
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// What to write where when a part of a tree becomes files.
+#[derive(Clone, Debug, Default)]
+pub struct Materialize {
+    /// Folder that is written into; made when absent.
+    pub into: PathBuf,
+    /// (path in the tree, path below `into`). Directories are written with nothing below them, so
+    /// list what is wanted. Directories before what lies in them.
+    pub entries: Vec<(PathBuf, PathBuf)>,
+}
+
+/// The tree of a backup.
+pub trait Tree: Send + Sync {
+    /// Children of a directory in ascending order of their names; `""` is the root.
+    fn list(&self, dir: &Path) -> Result<Vec<Entry>>;
+    fn stat(&self, path: &Path) -> Result<Option<Entry>>;
+    fn open(&self, path: &Path) -> Result<Box<dyn ReadSeek>>;
+    /// Does this stream hold exactly the bytes of that file? Reads the stream, not the repository.
+    fn same_content(&self, path: &Path, stream: &mut dyn Read, cx: &Context) -> Result<bool>;
+    /// Writes many entries as files at once, in the repository's best order, in parallel, with all
+    /// their metadata, every byte verified. Never follows a link.
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()>;
+}
+
+/// What is asked for at planning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub mode: Mode,
+    /// Empty = all parts of the backup.
+    pub parts: Vec<String>,
+    /// Paths inside the tree (`world/level.dat`); empty = everything of the parts.
+    pub paths: Vec<PathBuf>,
+    /// Compare contents and not only sizes and times.
+    pub deep: bool,
+}
+
+/// A step of an apply, as the journal remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub key: String,
+    pub done: bool,
+    pub data: serde_json::Value,
+}
+
+/// Remembers the steps of one apply, durably, before the call returns.
+pub trait Journal {
+    /// What an earlier run of the same job left, in order of first recording.
+    fn steps(&self) -> &[Step];
+    /// Records that the step with this key is begun (`done = false`) or done. A later record of the
+    /// same key replaces the earlier one.
+    fn record(&mut self, key: &str, done: bool, data: serde_json::Value) -> Result<()>;
+    /// Records many at once: one durable write.
+    fn record_all(&mut self, steps: Vec<Step>) -> Result<()>;
+
+    fn find(&self, key: &str) -> Option<&Step> {
+        self.steps().iter().find(|step| step.key == key)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub name: String,
+    pub why: String,
+}
+
+/// What an apply did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub applied: model::Counts,
+    pub skipped: Vec<Skipped>,
+    pub warnings: Vec<String>,
+    /// Old identity → new identity of what was created anew.
+    pub ids: Vec<(String, String)>,
+}
+
+/// What was done to hold the living thing still (a server stopped, a tenant locked): stored with the job, so that any
+/// process can release it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub data: serde_json::Value,
+}
+
+/// The plan being applied together with what was asked for.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    pub plan: &'a Plan,
+    pub wanted: &'a Wanted,
+}
+
+/// A living thing of some kind.
+pub trait Source: Send + Sync {
+    fn inspect(&self, cx: &Context) -> Result<Inspection>;
+
+    /// Fills the sink with the chosen parts (empty = all).
+    fn capture(&self, parts: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured>;
+
+    fn plan(&self, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft>;
+
+    fn apply(&self, request: &Request<'_>, tree: &dyn Tree, journal: &mut dyn Journal, cx: &Context) -> Result<Outcome>;
+
+    /// Is the thing in a state in which it may be restored? Stops or locks it where its settings say so; refuses
+    /// with a hint otherwise. Called after the safety backup, before the drift check.
+    fn hold(&self, _cx: &Context) -> Result<Hold> {
+        Ok(Hold::default())
+    }
+
+    /// Undoes `hold`, whatever happened in between; also called by another process after a crash. Idempotent.
+    fn release(&self, _hold: &Hold, _cx: &Context) -> Result<()> {
+        Ok(())
+    }
+}
