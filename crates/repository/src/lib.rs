@@ -1,1 +1,29 @@
-//! x
+//! Keeps bytes: a repository in restic's format, version 2.
+//!
+//! Nouns: a *blob* is a piece of a file (`data`) or a directory listing (`tree`), named by the SHA-256
+//! of its plaintext; a *pack* is a file of sealed blobs; the *index* says which blob lies where; a
+//! *snapshot* names a root tree. `docs/format.md` has the bytes, `docs/locking.md` who may do what beside whom.
+//!
+//! Invariants: packs are durable before the index that names them, the index before the snapshot; nothing is deleted
+//! on an incomplete view; every byte that is read is verified; nothing here knows what a source, a job or a person is.
+
+mod check;
+mod chunk;
+mod copy;
+mod diff;
+mod forget;
+pub mod format;
+mod id;
+mod index;
+mod keys;
+mod lock;
+mod prune;
+mod read;
+mod repair;
+mod repository;
+mod restore;
+mod stats;
+pub mod storage;
+mod write;
+
+pub use id::Id;

@@ -1,0 +1,14 @@
+//! The bytes of restic's format, version 2: pure encoding and decoding, no I/O.
+//!
+//! One file per on-disk thing. `docs/format.md` describes them for people.
+
+pub mod config;
+pub mod go_json;
+pub mod index_file;
+pub mod key_file;
+pub mod lock_file;
+pub mod pack;
+pub mod seal;
+pub mod snapshot;
+pub mod tree;
+pub mod unpacked;
