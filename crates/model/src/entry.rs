@@ -70,12 +70,22 @@ pub struct Meta {
 impl Meta {
     /// A synthetic regular file, for content that is not a file on a disk.
     pub fn file(size: u64) -> Self {
-        Meta { kind: FileKind::File, mode: 0o644, links: 1, size, ..Meta::default() }
+        Meta {
+            kind: FileKind::File,
+            mode: 0o644,
+            links: 1,
+            size,
+            ..Meta::default()
+        }
     }
 
     /// A synthetic directory.
     pub fn dir() -> Self {
-        Meta { kind: FileKind::Dir, mode: 0o755, ..Meta::default() }
+        Meta {
+            kind: FileKind::Dir,
+            mode: 0o755,
+            ..Meta::default()
+        }
     }
 
     pub fn is_dir(&self) -> bool {

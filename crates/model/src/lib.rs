@@ -3,15 +3,38 @@
 //! Everything that two rooms of the house must agree on is defined here once: ids, the clock,
 //! problems, the metadata of an entry, plans, schedules, retention, permissions.
 //!
-//! Invariants: nothing here does I/O, is async, or knows SQL, HTTP or the repository's format.
-//! Every function is deterministic in its arguments; time comes in through [`Clock`] values.
+//! Invariants: nothing here is async, or knows SQL, HTTP or the repository's format. Nothing here does
+//! I/O but [`SystemClock`] and [`SystemRandom`], which ask the machine and are handed in from outside.
+//! Every other function is deterministic in its arguments; time comes in through [`Clock`] values.
 
+mod clock;
 mod entry;
+mod id;
+mod job;
+mod lapse;
+mod manifest;
+mod nearest;
 mod plan;
 mod problem;
 mod progress;
+mod quantity;
+mod random;
+mod reason;
+mod words;
 
+pub use clock::{Clock, SystemClock, moment_from, moment_text};
 pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
+pub use id::{
+    ApprovalId, BackupId, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
+    SHORTEST_PREFIX, SessionId, SourceId, TokenId, WorkerId, is_prefix, resolve, shortest,
+};
+pub use job::{JobKind, JobState};
+pub use lapse::Lapse;
+pub use manifest::{Author, Beginning, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, is_part_name};
+pub use nearest::nearest;
 pub use plan::{Action, Counts, Draft, Item, Mode, PLAN_LIFETIME_MS, Plan};
 pub use problem::{Kind, Problem, Result};
 pub use progress::{Cancel, Progress, Seen};
+pub use quantity::{Size, counted, grouped};
+pub use random::{Random, SystemRandom};
+pub use reason::Reason;

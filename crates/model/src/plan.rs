@@ -90,7 +90,10 @@ pub struct Draft {
 
 impl Draft {
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts { keep: self.keep, ..Counts::default() };
+        let mut counts = Counts {
+            keep: self.keep,
+            ..Counts::default()
+        };
         for item in &self.items {
             counts.add(item.action);
         }
@@ -103,7 +106,9 @@ impl Draft {
 
     /// Does it delete or overwrite anything?
     pub fn is_destructive(&self) -> bool {
-        self.items.iter().any(|item| matches!(item.action, Action::Delete | Action::Update))
+        self.items
+            .iter()
+            .any(|item| matches!(item.action, Action::Delete | Action::Update))
     }
 
     /// 64 hex digits over everything that decides what would be done.

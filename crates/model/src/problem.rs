@@ -135,7 +135,12 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Problem { kind, message: message.into(), hint: None, source: None }
+        Problem {
+            kind,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -168,8 +173,12 @@ impl Problem {
         let hint = match error.kind() {
             std::io::ErrorKind::StorageFull => "free some space on that disk, then try again",
             std::io::ErrorKind::QuotaExceeded => "raise the quota or free some space, then try again",
-            std::io::ErrorKind::PermissionDenied => "check the permissions of that path and of the folders above it",
-            std::io::ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only; remount it or choose another place",
+            std::io::ErrorKind::PermissionDenied => {
+                "check the permissions of that path and of the folders above it"
+            }
+            std::io::ErrorKind::ReadOnlyFilesystem => {
+                "the file system is mounted read-only; remount it or choose another place"
+            }
             _ => return problem.caused_by(error),
         };
         problem.hint(hint).caused_by(error)

@@ -29,7 +29,11 @@ impl Cancel {
 
     /// `Err(cancelled)` once somebody asked to stop.
     pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Problem::cancelled()) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Problem::cancelled())
+        } else {
+            Ok(())
+        }
     }
 }
 
