@@ -8,6 +8,7 @@ pub mod index_file;
 pub mod key_file;
 pub mod lock_file;
 pub mod pack;
+mod printable;
 pub mod seal;
 pub mod snapshot;
 pub mod tree;

@@ -5,6 +5,17 @@ use std::fmt;
 use model::{Problem, Result};
 use sha2::{Digest, Sha256};
 
+/// Value of each lower-case hexadecimal digit; 0xff for every other byte.
+const DIGIT: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id([u8; 32]);
 
@@ -24,13 +35,34 @@ impl Id {
 
     /// Exactly 64 lower-case hex digits.
     pub fn parse(text: &str) -> Result<Self> {
+        let wrong = || {
+            Problem::invalid(format!("“{text}” is not an id"))
+                .hint("an id has 64 hexadecimal digits in lower case")
+        };
+        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| wrong())?;
         let mut bytes = [0; 32];
-        let lower = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        match hex::decode_to_slice(text, &mut bytes) {
-            Ok(()) if lower => Ok(Id(bytes)),
-            _ => Err(Problem::invalid(format!("“{text}” is not an id"))
-                .hint("an id has 64 hexadecimal digits in lower case")),
+        let mut seen = 0;
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (DIGIT[usize::from(pair[0])], DIGIT[usize::from(pair[1])]);
+            seen |= high | low;
+            *byte = high << 4 | low & 0x0f;
         }
+        if seen & 0xf0 == 0 {
+            Ok(Id(bytes))
+        } else {
+            Err(wrong())
+        }
+    }
+
+    /// Appends the 64 digits.
+    pub(crate) fn push_hex(&self, out: &mut Vec<u8>) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 0x0f)];
+        }
+        out.extend_from_slice(&digits);
     }
 
     pub fn hex(&self) -> String {
@@ -63,7 +95,21 @@ impl serde::Serialize for Id {
 
 impl<'de> serde::Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Id::parse(&text).map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(HexVisitor)
+    }
+}
+
+/// Reads an id straight from the borrowed text: trees and indexes hold millions of them.
+struct HexVisitor;
+
+impl serde::de::Visitor<'_> for HexVisitor {
+    type Value = Id;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("64 hexadecimal digits")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Id, E> {
+        Id::parse(text).map_err(E::custom)
     }
 }

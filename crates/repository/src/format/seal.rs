@@ -75,7 +75,11 @@ impl Key {
         let (e, rest) = bytes.split_at(32);
         let encrypt = Aes256::new_from_slice(e).expect("32 bytes are a key of AES-256");
         let mac = Aes128::new_from_slice(&rest[..16]).expect("16 bytes are a key of AES-128");
-        Key { bytes: Zeroizing::new(bytes), encrypt, mac }
+        Key {
+            bytes: Zeroizing::new(bytes),
+            encrypt,
+            mac,
+        }
     }
 
     pub fn random() -> Self {
@@ -96,8 +100,14 @@ impl Key {
 
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let encode = |bytes: &[u8]| STANDARD.encode(bytes);
-        let mac = MacKey { k: encode(&self.bytes[32..48]), r: encode(&self.bytes[48..]) };
-        let master = MasterKey { mac, encrypt: encode(&self.bytes[..32]) };
+        let mac = MacKey {
+            k: encode(&self.bytes[32..48]),
+            r: encode(&self.bytes[48..]),
+        };
+        let master = MasterKey {
+            mac,
+            encrypt: encode(&self.bytes[..32]),
+        };
         Zeroizing::new(serde_json::to_vec(&master).expect("strings always serialise"))
     }
 
@@ -105,7 +115,11 @@ impl Key {
         let damaged = || Problem::damaged("the master key in the key file is malformed");
         let master: MasterKey = serde_json::from_slice(json).map_err(|_| damaged())?;
         let mut bytes = [0; 64];
-        for (text, range) in [(&master.encrypt, 0..32), (&master.mac.k, 32..48), (&master.mac.r, 48..64)] {
+        for (text, range) in [
+            (&master.encrypt, 0..32),
+            (&master.mac.k, 32..48),
+            (&master.mac.r, 48..64),
+        ] {
             let part = Zeroizing::new(STANDARD.decode(text).map_err(|_| damaged())?);
             if part.len() != range.len() {
                 return Err(damaged());
@@ -142,14 +156,19 @@ impl Key {
     /// Appends the opened bytes to `out`; on an error `out` is as before.
     pub fn open_append(&self, sealed: &[u8], out: &mut Vec<u8>) -> Result<()> {
         if sealed.len() < OVERHEAD {
-            return Err(Problem::damaged(format!("{} bytes are too few for something sealed", sealed.len())));
+            return Err(Problem::damaged(format!(
+                "{} bytes are too few for something sealed",
+                sealed.len()
+            )));
         }
         let (iv, rest) = sealed.split_at(IV);
         let (cipher, mac) = rest.split_at(rest.len() - MAC);
         let iv: [u8; IV] = iv.try_into().expect("split at this length");
         let zero = iv == [0; IV];
         if zero || !bool::from(self.mac(&iv, cipher).ct_eq(mac)) {
-            return Err(Problem::damaged("the checksum of sealed data does not match: it was changed, or the key is another"));
+            return Err(Problem::damaged(
+                "the checksum of sealed data does not match: it was changed, or the key is another",
+            ));
         }
         let start = out.len();
         out.extend_from_slice(cipher);
