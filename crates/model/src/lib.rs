@@ -21,6 +21,7 @@ mod progress;
 mod quantity;
 mod random;
 mod reason;
+mod schedule;
 mod words;
 
 pub use clock::{Clock, SystemClock, moment_from, moment_text};
@@ -40,3 +41,4 @@ pub use progress::{Cancel, Progress, Seen};
 pub use quantity::{Size, counted, grouped};
 pub use random::{Random, SystemRandom};
 pub use reason::Reason;
+pub use schedule::{CronLine, Marks, ON_TIME, Schedule, TimeOfDay, Weekday, When, Zone};
