@@ -1,0 +1,3 @@
+//! Everything that is promised about the repository.
+
+mod format;
