@@ -5,6 +5,12 @@
 //! exists again is harmless; `list` gives everything or fails; a short or wrong read is an error;
 //! all calls may be made from any number of threads at once.
 
+mod disk;
+mod memory;
+
+pub use disk::Disk;
+pub use memory::Memory;
+
 use model::Result;
 
 use crate::Id;
