@@ -49,12 +49,13 @@ impl CalendarSpan {
 
     fn face_before(&self, face: DateTime) -> Option<DateTime> {
         let first_of_month = face.with().day(1).build().ok()?;
-        let earlier = first_of_month
-            .checked_sub(self.years.years().months(self.months))
+        let months = Span::new()
+            .try_years(self.years)
+            .ok()?
+            .try_months(self.months)
             .ok()?;
-        earlier
-            .checked_add((i32::from(face.day()) - 1 - i32::from(self.days)).days())
-            .ok()
+        let days = Span::new().days(i32::from(face.day()) - 1 - i32::from(self.days));
+        first_of_month.checked_sub(months).ok()?.checked_add(days).ok()
     }
 }
 
