@@ -64,12 +64,12 @@ impl Limit {
         }
     }
 
-    fn counts(&self, held: &Held, newcomer: Newcomer<'_>) -> bool {
+    fn counts(self, held: &Held, newcomer: Newcomer<'_>) -> bool {
         let same_person = self.per == Per::Source || held.person.as_deref() == newcomer.person;
         held.reason.is_ordinary() && same_person
     }
 
-    fn rotates(&self, reason: Reason) -> bool {
+    fn rotates(self, reason: Reason) -> bool {
         match self.when_full {
             WhenFull::Rotate => true,
             WhenFull::Refuse => false,
@@ -78,7 +78,7 @@ impl Limit {
     }
 
     /// May another one be made beside those that there are (with those in the making)?
-    pub fn admit(&self, backups: &[Held], newcomer: Newcomer<'_>) -> Result<()> {
+    pub fn admit(self, backups: &[Held], newcomer: Newcomer<'_>) -> Result<()> {
         let counted: Vec<&Held> = backups
             .iter()
             .filter(|held| self.counts(held, newcomer))
@@ -98,7 +98,7 @@ impl Limit {
         }
     }
 
-    fn full(&self, why: &str) -> Problem {
+    fn full(self, why: &str) -> Problem {
         let what = match self.per {
             Per::Source => "this source",
             Per::Person => "this person's backups of this source",
@@ -113,7 +113,7 @@ impl Limit {
     }
 
     /// What goes now that a new backup is there, oldest first. Nothing while the new one is not verified.
-    pub fn surplus(&self, backups: &[Held], new: BackupId) -> Vec<BackupId> {
+    pub fn surplus(self, backups: &[Held], new: BackupId) -> Vec<BackupId> {
         let Some(newest) = backups.iter().find(|held| held.id == new && held.verified) else {
             return Vec::new();
         };

@@ -17,6 +17,7 @@ pub struct Count(pub u32);
 impl Count {
     pub const ALL: Count = Count(u32::MAX);
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
     fn is_none(&self) -> bool {
         self.0 == 0
     }

@@ -38,7 +38,7 @@ impl CalendarSpan {
     }
 
     /// The moment that lies this long before another one.
-    pub fn before(&self, ms: i64, zone: &Zone) -> i64 {
+    pub fn before(self, ms: i64, zone: &Zone) -> i64 {
         let moved = zone.wall(ms).and_then(|face| self.face_before(face));
         let whole = moved.and_then(|face| zone.rules().to_ambiguous_timestamp(face).compatible().ok());
         // Before the first year that there is, everything is within.
@@ -47,7 +47,7 @@ impl CalendarSpan {
         })
     }
 
-    fn face_before(&self, face: DateTime) -> Option<DateTime> {
+    fn face_before(self, face: DateTime) -> Option<DateTime> {
         let first_of_month = face.with().day(1).build().ok()?;
         let months = Span::new()
             .try_years(self.years)
