@@ -7,7 +7,9 @@
 //! I/O but [`SystemClock`] and [`SystemRandom`], which ask the machine and are handed in from outside.
 //! Every other function is deterministic in its arguments; time comes in through [`Clock`] values.
 
+mod choice;
 mod clock;
+mod document;
 mod entry;
 mod id;
 mod job;
@@ -17,6 +19,7 @@ mod manifest;
 mod nearest;
 mod permission;
 mod plan;
+mod policy;
 mod problem;
 mod progress;
 mod quantity;
@@ -24,9 +27,12 @@ mod random;
 mod reason;
 mod retention;
 mod schedule;
+mod settings;
 mod words;
 
+pub use choice::{PartRef, choose};
 pub use clock::{Clock, SystemClock, moment_from, moment_text};
+pub use document::from_json;
 pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
 pub use id::{
     ApprovalId, BackupId, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
@@ -39,6 +45,7 @@ pub use manifest::{Author, Beginning, MANIFEST_FILE, Manifest, ManifestPart, Man
 pub use nearest::nearest;
 pub use permission::{Denial, Entitlement, Permission, Question, Relation, Role, Scope, Verdict, judge};
 pub use plan::{Action, Counts, Draft, Item, Mode, PLAN_LIFETIME_MS, Plan};
+pub use policy::{Approval, Change, Channel, Event, Gates, Hook, Hooks, Notify, Policy, Preset, SecretPlace};
 pub use problem::{Kind, Problem, Result};
 pub use progress::{Cancel, Progress, Seen};
 pub use quantity::{Size, counted, grouped};
@@ -46,3 +53,4 @@ pub use random::{Random, SystemRandom};
 pub use reason::Reason;
 pub use retention::{CalendarSpan, Count, Held, Judged, Retention, Terms, safety_to_delete};
 pub use schedule::{CronLine, Marks, ON_TIME, Schedule, TimeOfDay, Weekday, When, Zone};
+pub use settings::{Description, Field, Halves, Takes, Wrong};
