@@ -1,1 +1,75 @@
-//! (being written)
+//! Reading blobs and whole files, with everything checked.
+//!
+//! Rules: a file's name is the hash of its bytes, a blob's id the hash of its plaintext: both are checked on every read. A blob that
+//! is damaged in one pack is looked for in the others before it is given up.
+
+use model::{Problem, Result};
+
+use crate::Id;
+use crate::format::pack::{BlobKind, PackEntry};
+use crate::format::seal::Key;
+use crate::index::{Index, Location};
+use crate::storage::{Class, Storage};
+
+/// A blob is never larger: bounds what a reader allocates.
+const MAX_BLOB: u32 = 512 << 20;
+
+/// A file that is read as a whole, its name checked against its bytes.
+pub(crate) fn whole_file(storage: &dyn Storage, class: Class, id: &Id) -> Result<Vec<u8>> {
+    let bytes = storage.get(class, id)?;
+    if Id::of(&bytes) == *id {
+        return Ok(bytes);
+    }
+    Err(Problem::damaged(format!("{class:?} file {} does not hold what its name says", id.short())))
+}
+
+/// Opens one blob's sealed bytes: checksum, decompression, length, hash.
+pub(crate) fn open_blob(key: &Key, entry: &PackEntry, sealed: &[u8]) -> Result<Vec<u8>> {
+    let name = || format!("blob {}", entry.id.short());
+    if entry.size() > MAX_BLOB {
+        return Err(Problem::damaged(format!("{} claims to have {} bytes", name(), entry.size())));
+    }
+    let plain = key.open(sealed).map_err(|problem| problem.context(name()))?;
+    let plain = if entry.is_compressed() {
+        let expanded = zstd::bulk::decompress(&plain, entry.plain_length as usize);
+        expanded.map_err(|error| Problem::damaged(format!("{} does not decompress", name())).caused_by(error))?
+    } else {
+        plain
+    };
+    if plain.len() != entry.size() as usize || Id::of(&plain) != entry.id {
+        return Err(Problem::damaged(format!("{} does not hold what its name says", name())));
+    }
+    Ok(plain)
+}
+
+/// What is needed to read blobs.
+pub(crate) struct Blobs<'a> {
+    pub(crate) storage: &'a dyn Storage,
+    pub(crate) key: &'a Key,
+    pub(crate) index: &'a Index,
+}
+
+impl Blobs<'_> {
+    pub(crate) fn load(&self, kind: BlobKind, id: &Id) -> Result<Vec<u8>> {
+        let mut first = None;
+        for location in self.index.find_all(kind, id) {
+            match self.load_at(&location) {
+                Ok(plain) => return Ok(plain),
+                Err(problem) => first = first.or(Some(problem)),
+            }
+        }
+        Err(first.unwrap_or_else(|| missing(kind, id)))
+    }
+
+    fn load_at(&self, location: &Location) -> Result<Vec<u8>> {
+        let entry = &location.entry;
+        let sealed = self.storage.get_range(Class::Pack, &location.pack, u64::from(entry.offset), entry.length as usize)?;
+        open_blob(self.key, entry, &sealed).map_err(|problem| problem.context(format!("pack {}", location.pack.short())))
+    }
+}
+
+pub(crate) fn missing(kind: BlobKind, id: &Id) -> Problem {
+    let what = if kind == BlobKind::Tree { "directory listing" } else { "piece of a file" };
+    Problem::damaged(format!("a {what} ({}) is in no pack of the index", id.short()))
+        .hint("`cairn repository check` says what is affected; `cairn repository repair` rebuilds the index from the packs")
+}

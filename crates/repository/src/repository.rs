@@ -1,1 +1,229 @@
-//! (being written)
+//! An opened repository: its storage, its key, its config, its index.
+//!
+//! Rules: creating never overwrites anything; the key file is written before the config, so that a repository without a config does not
+//! exist; snapshots are listed before the index is loaded, so that every snapshot that is seen can be read.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use model::{Clock, Kind, Problem, Result, SystemClock};
+
+use crate::Id;
+use crate::chunk::Gear;
+use crate::format::config::Config;
+use crate::format::key_file::Cost;
+use crate::format::seal::Key;
+use crate::format::snapshot::Snapshot;
+use crate::format::unpacked;
+use crate::index::Index;
+use crate::keys;
+use crate::lock::{Lock, Operation};
+use crate::read::{Blobs, whole_file};
+use crate::storage::{Class, Storage};
+
+/// How a repository is used by this process.
+#[derive(Clone)]
+pub struct Options {
+    /// zstd level of what is written.
+    pub level: i32,
+    /// A pack is closed when it has this many bytes.
+    pub pack_size: usize,
+    /// Open and compare every sealed blob before it is stored.
+    pub verify: bool,
+    pub threads: usize,
+    /// Where rebuildable copies may lie.
+    pub cache: Option<PathBuf>,
+    pub clock: Arc<dyn Clock>,
+    /// Cost of new key files.
+    pub cost: Cost,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Options(level {}, pack_size {}, threads {})", self.level, self.pack_size, self.threads)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            level: 1,
+            pack_size: 16 << 20,
+            verify: true,
+            threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            cache: None,
+            clock: Arc::new(SystemClock),
+            cost: Cost::HUMAN,
+        }
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) key: Key,
+    pub(crate) config: Config,
+    pub(crate) options: Options,
+    pub(crate) gear: Gear,
+    index: RwLock<Option<Arc<Index>>>,
+}
+
+/// A repository that was opened with one of its passwords.
+#[derive(Clone)]
+pub struct Repository(pub(crate) Arc<Inner>);
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Repository({})", self.0.storage.location())
+    }
+}
+
+impl Repository {
+    /// Makes a new repository; refuses when there is, or was, one.
+    pub fn create(storage: Arc<dyn Storage>, password: &str, options: Options) -> Result<Self> {
+        for class in [Class::Config, Class::Key, Class::Snapshot] {
+            if !storage.list(class)?.is_empty() {
+                return Err(Problem::new(Kind::Conflict, format!("there is a repository at {} already", storage.location()))
+                    .hint("open it, or choose another place; if its config was lost, copy that back from a backup of the repository"));
+            }
+        }
+        let key = Key::random();
+        keys::write(&*storage, &key, password, options.cost, options.clock.now_ms())?;
+        let config = Config::random();
+        storage.put_new(Class::Config, &Id::default(), &config.encode(&key))?;
+        Ok(Repository::assemble(storage, key, config, options))
+    }
+
+    pub fn open(storage: Arc<dyn Storage>, password: &str, options: Options) -> Result<Self> {
+        let sealed = read_config(&*storage)?;
+        let key = keys::find(&*storage, password)?;
+        let config = Config::decode(&key, &sealed)?;
+        Ok(Repository::assemble(storage, key, config, options))
+    }
+
+    /// Opens with the master key itself, for a service that keeps it.
+    pub fn open_with_key(storage: Arc<dyn Storage>, key: Key, options: Options) -> Result<Self> {
+        let config = Config::decode(&key, &read_config(&*storage)?)?;
+        Ok(Repository::assemble(storage, key, config, options))
+    }
+
+    fn assemble(storage: Arc<dyn Storage>, key: Key, config: Config, options: Options) -> Self {
+        let mut secret = key.as_bytes().to_vec();
+        secret.extend_from_slice(config.id.as_bytes());
+        let gear = Gear::keyed(&secret);
+        Repository(Arc::new(Inner { storage, key, config, options, gear, index: RwLock::new(None) }))
+    }
+
+    pub fn location(&self) -> String {
+        self.0.storage.location()
+    }
+
+    /// The repository's identity.
+    pub fn id(&self) -> Id {
+        self.0.config.id
+    }
+
+    pub fn master_key(&self) -> &Key {
+        &self.0.key
+    }
+
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.0.storage
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.options.clock.now_ms()
+    }
+
+    /// Takes the lock that an operation needs.
+    pub(crate) fn lock(&self, operation: Operation) -> Result<Lock> {
+        Lock::acquire(&self.0.storage, &self.0.key, operation.mode(), &self.0.options.clock)
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.0.config.version < 2 {
+            return Err(Problem::new(Kind::Refused, "the repository has format version 1, which is only read")
+                .hint("upgrade it with `restic migrate upgrade_repo_v2`, then try again"));
+        }
+        if self.0.config.is_hot_half() {
+            return Err(Problem::new(Kind::Refused, "this is only the hot half of a repository").hint("use the address of the cold half"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_deletable(&self) -> Result<()> {
+        self.check_writable()?;
+        if self.0.config.is_append_only() {
+            return Err(Problem::new(Kind::Refused, "the repository is marked append-only: nothing is deleted from it"));
+        }
+        Ok(())
+    }
+
+    /// The index, loaded when it is first needed.
+    pub(crate) fn index(&self) -> Result<Arc<Index>> {
+        if let Some(index) = &*self.0.index.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(index));
+        }
+        self.reload_index()
+    }
+
+    /// Loads the index anew: after somebody else may have written or pruned.
+    pub(crate) fn reload_index(&self) -> Result<Arc<Index>> {
+        let index = Arc::new(Index::load(self.storage(), &self.0.key)?);
+        *self.0.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&index));
+        Ok(index)
+    }
+
+    /// The index as it is now in the storage: loaded again only when index files came or went.
+    pub(crate) fn current_index(&self) -> Result<Arc<Index>> {
+        let index = self.index()?;
+        let names: std::collections::HashSet<Id> = self.storage().list(Class::Index)?.iter().map(|found| found.id).collect();
+        if names == *index.files() { Ok(index) } else { self.reload_index() }
+    }
+
+    /// All snapshots, oldest first.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
+        let names = self.storage().list(Class::Snapshot)?;
+        let mut snapshots = names.iter().map(|found| self.snapshot(&found.id)).collect::<Result<Vec<_>>>()?;
+        snapshots.sort_by_cached_key(|snapshot| (snapshot.time_ms().unwrap_or(0), snapshot.id));
+        Ok(snapshots)
+    }
+
+    pub fn snapshot(&self, id: &Id) -> Result<Snapshot> {
+        let context = |problem: Problem| problem.context(format!("snapshot {}", id.short()));
+        let sealed = whole_file(self.storage(), Class::Snapshot, id).map_err(context)?;
+        let json = unpacked::decode(&self.0.key, &sealed, unpacked::SMALL).map_err(context)?;
+        Snapshot::decode(*id, &json)
+    }
+
+    /// The one snapshot whose id starts with this.
+    pub fn find_snapshot(&self, prefix: &str) -> Result<Snapshot> {
+        let names = self.storage().list(Class::Snapshot)?;
+        let prefix = prefix.to_ascii_lowercase();
+        let mut matching = names.iter().filter(|found| found.id.hex().starts_with(&prefix));
+        match (matching.next(), matching.next()) {
+            (Some(only), None) => self.snapshot(&only.id),
+            (None, _) => Err(Problem::not_found(format!("no snapshot's id starts with “{prefix}”"))),
+            (Some(_), Some(_)) => Err(Problem::invalid(format!("several snapshots' ids start with “{prefix}”")).hint("give more digits")),
+        }
+    }
+
+    pub(crate) fn with_blobs<T>(&self, index: &Index, use_them: impl FnOnce(&Blobs<'_>) -> T) -> T {
+        use_them(&Blobs { storage: self.storage(), key: &self.0.key, index })
+    }
+
+    /// Writes an index, snapshot or lock file; its name.
+    pub(crate) fn put_sealed(&self, class: Class, json: &[u8]) -> Result<Id> {
+        let sealed = unpacked::encode(&self.0.key, json);
+        let id = Id::of(&sealed);
+        self.storage().put(class, &id, &sealed)?;
+        Ok(id)
+    }
+}
+
+fn read_config(storage: &dyn Storage) -> Result<Vec<u8>> {
+    storage.get(Class::Config, &Id::default()).map_err(|problem| match problem.kind() {
+        Kind::NotFound => Problem::new(Kind::RepositoryMissing, format!("there is no repository at {}", storage.location()))
+            .hint("check the address; `cairn init` makes a new repository"),
+        _ => problem,
+    })
+}
