@@ -30,7 +30,9 @@ impl Gear {
     /// The table is a function of secret key material: outsiders cannot predict cut points.
     pub(crate) fn keyed(secret: &[u8]) -> Self {
         let mut bytes = [0; 256 * 8];
-        let mut reader = blake3::Hasher::new_derive_key("cairn chunker gear table v1").update(secret).finalize_xof();
+        let mut reader = blake3::Hasher::new_derive_key("cairn chunker gear table v1")
+            .update(secret)
+            .finalize_xof();
         reader.fill(&mut bytes);
         let mut table = Box::new([0; 256]);
         for (entry, chunk) in table.iter_mut().zip(bytes.chunks_exact(8)) {
@@ -52,16 +54,24 @@ impl Cutter {
     /// The cutter for an entry: what the source asked for, or what name and size suggest.
     pub(crate) fn choose(chunking: Chunking, name: &[u8], size: Option<u64>) -> Self {
         match chunking {
-            _ if size.is_some_and(|size| size < SMALL) && !matches!(chunking, Chunking::Pages { .. }) => Cutter::Whole,
+            _ if size.is_some_and(|size| size < SMALL) && !matches!(chunking, Chunking::Pages { .. }) => {
+                Cutter::Whole
+            }
             Chunking::Pages { size } => Cutter::Pages((size.clamp(4096, 1 << 20)) as usize),
-            Chunking::ContentDefined { average } => Cutter::content(average.clamp(16 << 10, 2 << 20) as usize),
+            Chunking::ContentDefined { average } => {
+                Cutter::content(average.clamp(16 << 10, 2 << 20) as usize)
+            }
             Chunking::Auto if changes_in_place(name) => Cutter::Pages(PAGE_CHUNK as usize),
             Chunking::Auto => Cutter::content(1 << 20),
         }
     }
 
     fn content(average: usize) -> Self {
-        Cutter::Content { min: average / 2, average, max: (average * 8).min(MAX_CHUNK) }
+        Cutter::Content {
+            min: average / 2,
+            average,
+            max: (average * 8).min(MAX_CHUNK),
+        }
     }
 
     /// How many bytes must be at hand before [`Cutter::cut`] is asked, unless the stream has ended.
@@ -85,8 +95,17 @@ impl Cutter {
 
 /// Formats that are rewritten page by page.
 fn changes_in_place(name: &[u8]) -> bool {
-    const ENDINGS: [&[u8]; 9] =
-        [b".mca", b".mcr", b".db", b".sqlite", b".sqlite3", b".db3", b".mdb", b".qcow2", b".vmdk"];
+    const ENDINGS: [&[u8]; 9] = [
+        b".mca",
+        b".mcr",
+        b".db",
+        b".sqlite",
+        b".sqlite3",
+        b".db3",
+        b".mdb",
+        b".qcow2",
+        b".vmdk",
+    ];
     let name = name.to_ascii_lowercase();
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
@@ -137,7 +156,9 @@ mod tests {
     fn noise(length: usize) -> Vec<u8> {
         let mut state: u64 = 7;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as u8
         };
         (0..length).map(|_| next()).collect()
@@ -181,11 +202,21 @@ mod tests {
         longer.insert(1 << 20, 1);
         let ends = |lengths: Vec<usize>, total: usize| {
             let mut at = 0;
-            lengths.iter().map(|length| { at += length; total - at }).collect::<std::collections::HashSet<_>>()
+            lengths
+                .iter()
+                .map(|length| {
+                    at += length;
+                    total - at
+                })
+                .collect::<std::collections::HashSet<_>>()
         };
         let before = ends(lengths(Cutter::content(64 << 10), &data), data.len());
         let after = ends(lengths(Cutter::content(64 << 10), &longer), longer.len());
-        assert!(before.difference(&after).count() <= 20, "{}", before.difference(&after).count());
+        assert!(
+            before.difference(&after).count() <= 20,
+            "{}",
+            before.difference(&after).count()
+        );
     }
 
     #[test]

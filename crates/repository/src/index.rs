@@ -49,7 +49,11 @@ impl Row {
     }
 
     fn kind(&self) -> BlobKind {
-        if self.pack & TREE == 0 { BlobKind::Data } else { BlobKind::Tree }
+        if self.pack & TREE == 0 {
+            BlobKind::Data
+        } else {
+            BlobKind::Tree
+        }
     }
 }
 
@@ -77,7 +81,11 @@ impl Loaded {
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
         }
-        Loaded { packs: packs.iter().map(|pack| pack.id).collect(), rows, starts }
+        Loaded {
+            packs: packs.iter().map(|pack| pack.id).collect(),
+            rows,
+            starts,
+        }
     }
 
     fn find(&self, kind: BlobKind, id: &Id) -> impl Iterator<Item = Location> {
@@ -86,14 +94,25 @@ impl Loaded {
             _ => &[],
         };
         let first = range.partition_point(|row| row.id < *id);
-        let same = range[first..].iter().take_while(move |row| row.id == *id).filter(move |row| row.kind() == kind);
+        let same = range[first..]
+            .iter()
+            .take_while(move |row| row.id == *id)
+            .filter(move |row| row.kind() == kind);
         same.map(|row| self.location(row))
     }
 
     fn location(&self, row: &Row) -> Location {
-        let entry =
-            PackEntry { kind: row.kind(), id: row.id, offset: row.offset, length: row.length, plain_length: row.plain_length };
-        Location { pack: self.packs[(row.pack & !TREE) as usize], entry }
+        let entry = PackEntry {
+            kind: row.kind(),
+            id: row.id,
+            offset: row.offset,
+            length: row.length,
+            plain_length: row.plain_length,
+        };
+        Location {
+            pack: self.packs[(row.pack & !TREE) as usize],
+            entry,
+        }
     }
 }
 
@@ -120,7 +139,11 @@ impl Index {
     /// Reads all index files. Packs that rustic marked for deletion count only for blobs that lie nowhere else.
     pub(crate) fn load(storage: &dyn Storage, key: &Key) -> Result<Self> {
         let (files, packs) = load_packs(storage, key)?;
-        Ok(Index { loaded: Loaded::new(&packs), fresh: RwLock::default(), files })
+        Ok(Index {
+            loaded: Loaded::new(&packs),
+            fresh: RwLock::default(),
+            files,
+        })
     }
 
     /// The index files that this view was made from.
@@ -133,7 +156,11 @@ impl Index {
     }
 
     fn fresh(&self, kind: BlobKind, id: &Id) -> Option<Location> {
-        self.fresh.read().unwrap_or_else(PoisonError::into_inner).get(&(kind, *id)).copied()
+        self.fresh
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&(kind, *id))
+            .copied()
     }
 
     /// All places of a blob, the preferred one first.
@@ -149,7 +176,10 @@ impl Index {
     pub(crate) fn add(&self, pack: &PackContents) {
         let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
         for entry in &pack.blobs {
-            fresh.entry((entry.kind, entry.id)).or_insert(Location { pack: pack.id, entry: *entry });
+            fresh.entry((entry.kind, entry.id)).or_insert(Location {
+                pack: pack.id,
+                entry: *entry,
+            });
         }
     }
 
@@ -169,7 +199,11 @@ impl Index {
 
 /// Every pack that the index files list, once each, and the names of those files.
 pub(crate) fn load_packs(storage: &dyn Storage, key: &Key) -> Result<(HashSet<Id>, Vec<PackContents>)> {
-    let names: Vec<Id> = storage.list(Class::Index)?.iter().map(|stored| stored.id).collect();
+    let names: Vec<Id> = storage
+        .list(Class::Index)?
+        .iter()
+        .map(|stored| stored.id)
+        .collect();
     let mut listed = Vec::new();
     let mut marked = Vec::new();
     for name in &names {
@@ -177,7 +211,10 @@ pub(crate) fn load_packs(storage: &dyn Storage, key: &Key) -> Result<(HashSet<Id
         listed.push(file.packs);
         marked.push(file.marked);
     }
-    Ok((names.into_iter().collect(), index_file::merge(listed.into_iter().chain(marked))))
+    Ok((
+        names.into_iter().collect(),
+        index_file::merge(listed.into_iter().chain(marked)),
+    ))
 }
 
 /// One index file, its name checked against its bytes.
@@ -185,7 +222,11 @@ pub(crate) fn load_file(storage: &dyn Storage, key: &Key, name: &Id) -> Result<i
     let sealed = crate::read::whole_file(storage, Class::Index, name)?;
     let context = |problem: model::Problem| {
         let problem = problem.context(format!("index file {}", name.short()));
-        if problem.hint_text().is_some() { problem } else { problem.hint("`cairn repository repair` rebuilds the index") }
+        if problem.hint_text().is_some() {
+            problem
+        } else {
+            problem.hint("`cairn repository repair` rebuilds the index")
+        }
     };
     let json = unpacked::decode(key, &sealed, unpacked::LARGE).map_err(context)?;
     index_file::decode(&json).map_err(context)

@@ -16,14 +16,24 @@ use crate::storage::{Class, Storage};
 /// restic looks at no more.
 const MOST_KEYS: usize = 20;
 
-pub(crate) fn write(storage: &dyn Storage, master: &Key, password: &str, cost: Cost, now_ms: i64) -> Result<Id> {
+pub(crate) fn write(
+    storage: &dyn Storage,
+    master: &Key,
+    password: &str,
+    cost: Cost,
+    now_ms: i64,
+) -> Result<Id> {
     if password.trim() != password || password.is_empty() {
-        return Err(Problem::invalid("a repository's password must not be empty, nor begin or end with white space")
-            .hint("restic strips white space from passwords that it reads from files"));
+        return Err(Problem::invalid(
+            "a repository's password must not be empty, nor begin or end with white space",
+        )
+        .hint("restic strips white space from passwords that it reads from files"));
     }
     let file = KeyFile::create(master, password, cost, time_text(now_ms), hostname())?;
     if file.open(password)?.as_ref() != Some(master) {
-        return Err(Problem::internal("a new key file does not open with its password"));
+        return Err(Problem::internal(
+            "a new key file does not open with its password",
+        ));
     }
     let json = file.encode();
     let id = Id::of(&json);
@@ -42,8 +52,14 @@ pub(crate) fn find(storage: &dyn Storage, password: &str) -> Result<Key> {
         }
     }
     Err(broken.unwrap_or_else(|| {
-        Problem::new(Kind::WrongPassword, format!("no key of the repository at {} opens with this password", storage.location()))
-            .hint("check CAIRN_REPOSITORY_PASSWORD, or the password in your recovery kit")
+        Problem::new(
+            Kind::WrongPassword,
+            format!(
+                "no key of the repository at {} opens with this password",
+                storage.location()
+            ),
+        )
+        .hint("check CAIRN_REPOSITORY_PASSWORD, or the password in your recovery kit")
     }))
 }
 
@@ -56,14 +72,22 @@ impl Repository {
     pub fn add_password(&self, password: &str, cost: Cost) -> Result<Id> {
         let _lock = self.lock(Operation::AddKey)?;
         if self.storage().list(Class::Key)?.len() >= MOST_KEYS {
-            return Err(Problem::new(Kind::Conflict, format!("the repository has {MOST_KEYS} passwords; more would not be found by restic"))
-                .hint("remove one first"));
+            return Err(Problem::new(
+                Kind::Conflict,
+                format!("the repository has {MOST_KEYS} passwords; more would not be found by restic"),
+            )
+            .hint("remove one first"));
         }
         write(self.storage(), &self.0.key, password, cost, self.now_ms())
     }
 
     pub fn key_files(&self) -> Result<Vec<Id>> {
-        Ok(self.storage().list(Class::Key)?.iter().map(|found| found.id).collect())
+        Ok(self
+            .storage()
+            .list(Class::Key)?
+            .iter()
+            .map(|found| found.id)
+            .collect())
     }
 
     /// Removes a password; another one must be given that still opens.
@@ -76,7 +100,10 @@ impl Repository {
                 return self.storage().delete(Class::Key, id);
             }
         }
-        Err(Problem::new(Kind::Refused, "this key file is the only one that the given password opens")
-            .hint("add another password first"))
+        Err(Problem::new(
+            Kind::Refused,
+            "this key file is the only one that the given password opens",
+        )
+        .hint("add another password first"))
     }
 }

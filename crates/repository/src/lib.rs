@@ -24,6 +24,13 @@ mod repository;
 mod restore;
 mod stats;
 pub mod storage;
+mod tree;
 mod write;
+
+pub use format::snapshot::Snapshot;
+pub use lock::Operation;
+pub use repository::{Options, Repository};
+pub use tree::{Entry, FileReader, Tree};
+pub use write::{Settled, SnapshotMeta, Unread, Writer};
 
 pub use id::Id;

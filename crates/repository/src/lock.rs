@@ -109,7 +109,12 @@ pub struct Found {
 
 impl Lock {
     /// Takes a lock, or says who is in the way.
-    pub fn acquire(storage: &Arc<dyn Storage>, key: &Key, mode: Mode, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub fn acquire(
+        storage: &Arc<dyn Storage>,
+        key: &Key,
+        mode: Mode,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self> {
         let storage = Arc::clone(storage);
         let wait = |duration| std::thread::sleep(duration);
         let now = clock.now_ms();
@@ -127,7 +132,14 @@ impl Lock {
         });
         let mut lock = Lock { held, keeper: None };
         // Two who take a shared lock at once do not disturb each other: only when somebody is exclusive the order matters.
-        if mode == Mode::Exclusive || !lock.held.storage.list(Class::Lock)?.iter().all(|found| found.id == name) {
+        if mode == Mode::Exclusive
+            || !lock
+                .held
+                .storage
+                .list(Class::Lock)?
+                .iter()
+                .all(|found| found.id == name)
+        {
             wait(SETTLE);
         }
         look_for_conflict(&*lock.held.storage, key, mode, Some(&name), clock.now_ms())?;
@@ -139,8 +151,11 @@ impl Lock {
     pub fn check(&self) -> Result<()> {
         let age = self.held.clock.now_ms() - self.held.refreshed_ms.load(Ordering::Relaxed);
         if age > LOST_MS || self.held.lost.load(Ordering::Relaxed) {
-            return Err(Problem::new(Kind::Locked, "the lock on the repository was lost: it could not be refreshed in time")
-                .hint("start again; what was uploaded is used again"));
+            return Err(Problem::new(
+                Kind::Locked,
+                "the lock on the repository was lost: it could not be refreshed in time",
+            )
+            .hint("start again; what was uploaded is used again"));
         }
         Ok(())
     }
@@ -152,7 +167,10 @@ impl Lock {
 
     fn keep(&mut self) {
         let held = Arc::clone(&self.held);
-        self.keeper = std::thread::Builder::new().name("lock".to_owned()).spawn(move || held.keep()).ok();
+        self.keeper = std::thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || held.keep())
+            .ok();
     }
 }
 
@@ -161,7 +179,9 @@ impl Held {
         let (stop, signal) = &self.stop;
         let mut stopped = stop.lock().unwrap_or_else(PoisonError::into_inner);
         while !*stopped {
-            let (guard, timeout) = signal.wait_timeout(stopped, REFRESH).unwrap_or_else(PoisonError::into_inner);
+            let (guard, timeout) = signal
+                .wait_timeout(stopped, REFRESH)
+                .unwrap_or_else(PoisonError::into_inner);
             stopped = guard;
             if !*stopped && timeout.timed_out() && self.refresh().is_err() {
                 let age = self.clock.now_ms() - self.refreshed_ms.load(Ordering::Relaxed);
@@ -176,7 +196,10 @@ impl Held {
         let late = now - self.refreshed_ms.load(Ordering::Relaxed) > LOST_MS;
         if late && self.storage.stat(Class::Lock, &name)?.is_none() {
             self.lost.store(true, Ordering::Relaxed);
-            return Err(Problem::new(Kind::Locked, "the lock on the repository was removed by somebody else"));
+            return Err(Problem::new(
+                Kind::Locked,
+                "the lock on the repository was removed by somebody else",
+            ));
         }
         let fresh = write(&*self.storage, &self.key, self.mode, now)?;
         let old = std::mem::replace(&mut *name, fresh);
@@ -223,11 +246,18 @@ pub fn list(storage: &dyn Storage, key: &Key) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for stored in storage.list(Class::Lock)? {
         let file = match storage.get(Class::Lock, &stored.id) {
-            Ok(sealed) => unpacked::decode(key, &sealed, unpacked::SMALL).and_then(|json| LockFile::decode(&json)).ok(),
+            Ok(sealed) => unpacked::decode(key, &sealed, unpacked::SMALL)
+                .and_then(|json| LockFile::decode(&json))
+                .ok(),
             Err(problem) if problem.kind() == Kind::NotFound => continue,
             Err(problem) => return Err(problem),
         };
-        found.push(Found { id: stored.id, file, size: stored.size, modified_ms: stored.modified_ms });
+        found.push(Found {
+            id: stored.id,
+            file,
+            size: stored.size,
+            modified_ms: stored.modified_ms,
+        });
     }
     Ok(found)
 }
@@ -248,7 +278,10 @@ impl Found {
         match &self.file {
             Some(file) => {
                 let what = if file.exclusive { "exclusively " } else { "" };
-                format!("locked {what}by {} (process {}) since {}", file.hostname, file.pid, file.time)
+                format!(
+                    "locked {what}by {} (process {}) since {}",
+                    file.hostname, file.pid, file.time
+                )
             }
             None => format!("locked by {}, which cannot be read", self.id.short()),
         }
@@ -259,7 +292,13 @@ fn process_exists(pid: i64) -> bool {
     i32::try_from(pid).is_ok_and(|pid| pid > 0 && std::path::Path::new(&format!("/proc/{pid}")).exists())
 }
 
-fn look_for_conflict(storage: &dyn Storage, key: &Key, mode: Mode, mine: Option<&Id>, now_ms: i64) -> Result<()> {
+fn look_for_conflict(
+    storage: &dyn Storage,
+    key: &Key,
+    mode: Mode,
+    mine: Option<&Id>,
+    now_ms: i64,
+) -> Result<()> {
     let host = hostname();
     for found in list(storage, key)? {
         if Some(&found.id) == mine || found.size == 0 {

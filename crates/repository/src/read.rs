@@ -3,6 +3,8 @@
 //! Rules: a file's name is the hash of its bytes, a blob's id the hash of its plaintext: both are checked on every read. A blob that
 //! is damaged in one pack is looked for in the others before it is given up.
 
+use std::cell::RefCell;
+
 use model::{Problem, Result};
 
 use crate::Id;
@@ -20,26 +22,53 @@ pub(crate) fn whole_file(storage: &dyn Storage, class: Class, id: &Id) -> Result
     if Id::of(&bytes) == *id {
         return Ok(bytes);
     }
-    Err(Problem::damaged(format!("{class:?} file {} does not hold what its name says", id.short())))
+    Err(Problem::damaged(format!(
+        "{class:?} file {} does not hold what its name says",
+        id.short()
+    )))
 }
 
 /// Opens one blob's sealed bytes: checksum, decompression, length, hash.
 pub(crate) fn open_blob(key: &Key, entry: &PackEntry, sealed: &[u8]) -> Result<Vec<u8>> {
     let name = || format!("blob {}", entry.id.short());
     if entry.size() > MAX_BLOB {
-        return Err(Problem::damaged(format!("{} claims to have {} bytes", name(), entry.size())));
+        return Err(Problem::damaged(format!(
+            "{} claims to have {} bytes",
+            name(),
+            entry.size()
+        )));
     }
     let plain = key.open(sealed).map_err(|problem| problem.context(name()))?;
     let plain = if entry.is_compressed() {
-        let expanded = zstd::bulk::decompress(&plain, entry.plain_length as usize);
-        expanded.map_err(|error| Problem::damaged(format!("{} does not decompress", name())).caused_by(error))?
+        let expanded = decompress(&plain, entry.plain_length as usize);
+        expanded
+            .map_err(|error| Problem::damaged(format!("{} does not decompress", name())).caused_by(error))?
     } else {
         plain
     };
     if plain.len() != entry.size() as usize || Id::of(&plain) != entry.id {
-        return Err(Problem::damaged(format!("{} does not hold what its name says", name())));
+        return Err(Problem::damaged(format!(
+            "{} does not hold what its name says",
+            name()
+        )));
     }
     Ok(plain)
+}
+
+/// Each thread keeps its context: making one costs more than expanding a small blob.
+fn decompress(packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        static CONTEXT: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    CONTEXT.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = Some(zstd::bulk::Decompressor::new()?);
+        }
+        match context {
+            Some(decompressor) => decompressor.decompress(packed, length),
+            None => Err(std::io::Error::other("no context")),
+        }
+    })
 }
 
 /// What is needed to read blobs.
@@ -63,13 +92,23 @@ impl Blobs<'_> {
 
     fn load_at(&self, location: &Location) -> Result<Vec<u8>> {
         let entry = &location.entry;
-        let sealed = self.storage.get_range(Class::Pack, &location.pack, u64::from(entry.offset), entry.length as usize)?;
-        open_blob(self.key, entry, &sealed).map_err(|problem| problem.context(format!("pack {}", location.pack.short())))
+        let sealed = self.storage.get_range(
+            Class::Pack,
+            &location.pack,
+            u64::from(entry.offset),
+            entry.length as usize,
+        )?;
+        open_blob(self.key, entry, &sealed)
+            .map_err(|problem| problem.context(format!("pack {}", location.pack.short())))
     }
 }
 
 pub(crate) fn missing(kind: BlobKind, id: &Id) -> Problem {
-    let what = if kind == BlobKind::Tree { "directory listing" } else { "piece of a file" };
+    let what = if kind == BlobKind::Tree {
+        "directory listing"
+    } else {
+        "piece of a file"
+    };
     Problem::damaged(format!("a {what} ({}) is in no pack of the index", id.short()))
         .hint("`cairn repository check` says what is affected; `cairn repository repair` rebuilds the index from the packs")
 }

@@ -40,7 +40,11 @@ pub struct Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Options(level {}, pack_size {}, threads {})", self.level, self.pack_size, self.threads)
+        write!(
+            f,
+            "Options(level {}, pack_size {}, threads {})",
+            self.level, self.pack_size, self.threads
+        )
     }
 }
 
@@ -110,7 +114,14 @@ impl Repository {
         let mut secret = key.as_bytes().to_vec();
         secret.extend_from_slice(config.id.as_bytes());
         let gear = Gear::keyed(&secret);
-        Repository(Arc::new(Inner { storage, key, config, options, gear, index: RwLock::new(None) }))
+        Repository(Arc::new(Inner {
+            storage,
+            key,
+            config,
+            options,
+            gear,
+            index: RwLock::new(None),
+        }))
     }
 
     pub fn location(&self) -> String {
@@ -136,16 +147,27 @@ impl Repository {
 
     /// Takes the lock that an operation needs.
     pub(crate) fn lock(&self, operation: Operation) -> Result<Lock> {
-        Lock::acquire(&self.0.storage, &self.0.key, operation.mode(), &self.0.options.clock)
+        Lock::acquire(
+            &self.0.storage,
+            &self.0.key,
+            operation.mode(),
+            &self.0.options.clock,
+        )
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.0.config.version < 2 {
-            return Err(Problem::new(Kind::Refused, "the repository has format version 1, which is only read")
-                .hint("upgrade it with `restic migrate upgrade_repo_v2`, then try again"));
+            return Err(Problem::new(
+                Kind::Refused,
+                "the repository has format version 1, which is only read",
+            )
+            .hint("upgrade it with `restic migrate upgrade_repo_v2`, then try again"));
         }
         if self.0.config.is_hot_half() {
-            return Err(Problem::new(Kind::Refused, "this is only the hot half of a repository").hint("use the address of the cold half"));
+            return Err(
+                Problem::new(Kind::Refused, "this is only the hot half of a repository")
+                    .hint("use the address of the cold half"),
+            );
         }
         Ok(())
     }
@@ -153,7 +175,10 @@ impl Repository {
     pub(crate) fn check_deletable(&self) -> Result<()> {
         self.check_writable()?;
         if self.0.config.is_append_only() {
-            return Err(Problem::new(Kind::Refused, "the repository is marked append-only: nothing is deleted from it"));
+            return Err(Problem::new(
+                Kind::Refused,
+                "the repository is marked append-only: nothing is deleted from it",
+            ));
         }
         Ok(())
     }
@@ -176,14 +201,26 @@ impl Repository {
     /// The index as it is now in the storage: loaded again only when index files came or went.
     pub(crate) fn current_index(&self) -> Result<Arc<Index>> {
         let index = self.index()?;
-        let names: std::collections::HashSet<Id> = self.storage().list(Class::Index)?.iter().map(|found| found.id).collect();
-        if names == *index.files() { Ok(index) } else { self.reload_index() }
+        let names: std::collections::HashSet<Id> = self
+            .storage()
+            .list(Class::Index)?
+            .iter()
+            .map(|found| found.id)
+            .collect();
+        if names == *index.files() {
+            Ok(index)
+        } else {
+            self.reload_index()
+        }
     }
 
     /// All snapshots, oldest first.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
         let names = self.storage().list(Class::Snapshot)?;
-        let mut snapshots = names.iter().map(|found| self.snapshot(&found.id)).collect::<Result<Vec<_>>>()?;
+        let mut snapshots = names
+            .iter()
+            .map(|found| self.snapshot(&found.id))
+            .collect::<Result<Vec<_>>>()?;
         snapshots.sort_by_cached_key(|snapshot| (snapshot.time_ms().unwrap_or(0), snapshot.id));
         Ok(snapshots)
     }
@@ -202,13 +239,22 @@ impl Repository {
         let mut matching = names.iter().filter(|found| found.id.hex().starts_with(&prefix));
         match (matching.next(), matching.next()) {
             (Some(only), None) => self.snapshot(&only.id),
-            (None, _) => Err(Problem::not_found(format!("no snapshot's id starts with “{prefix}”"))),
-            (Some(_), Some(_)) => Err(Problem::invalid(format!("several snapshots' ids start with “{prefix}”")).hint("give more digits")),
+            (None, _) => Err(Problem::not_found(format!(
+                "no snapshot's id starts with “{prefix}”"
+            ))),
+            (Some(_), Some(_)) => Err(Problem::invalid(format!(
+                "several snapshots' ids start with “{prefix}”"
+            ))
+            .hint("give more digits")),
         }
     }
 
     pub(crate) fn with_blobs<T>(&self, index: &Index, use_them: impl FnOnce(&Blobs<'_>) -> T) -> T {
-        use_them(&Blobs { storage: self.storage(), key: &self.0.key, index })
+        use_them(&Blobs {
+            storage: self.storage(),
+            key: &self.0.key,
+            index,
+        })
     }
 
     /// Writes an index, snapshot or lock file; its name.
@@ -221,9 +267,14 @@ impl Repository {
 }
 
 fn read_config(storage: &dyn Storage) -> Result<Vec<u8>> {
-    storage.get(Class::Config, &Id::default()).map_err(|problem| match problem.kind() {
-        Kind::NotFound => Problem::new(Kind::RepositoryMissing, format!("there is no repository at {}", storage.location()))
+    storage
+        .get(Class::Config, &Id::default())
+        .map_err(|problem| match problem.kind() {
+            Kind::NotFound => Problem::new(
+                Kind::RepositoryMissing,
+                format!("there is no repository at {}", storage.location()),
+            )
             .hint("check the address; `cairn init` makes a new repository"),
-        _ => problem,
-    })
+            _ => problem,
+        })
 }

@@ -55,14 +55,21 @@ impl Disk {
         let target = self.path(class, id);
         let problem = |error| Problem::io(format!("cannot write {}", target.display()), error);
         let temporary = self.write_temporary(&target, bytes).map_err(problem)?;
-        let placed = if new { fs::hard_link(&temporary, &target) } else { fs::rename(&temporary, &target) };
+        let placed = if new {
+            fs::hard_link(&temporary, &target)
+        } else {
+            fs::rename(&temporary, &target)
+        };
         if new || placed.is_err() {
             // After a link the temporary name is one too many; after a failed rename it is left over.
             fs::remove_file(&temporary).map_err(problem)?;
         }
         match placed {
             Err(error) if new && error.kind() == ErrorKind::AlreadyExists => {
-                return Err(Problem::new(Kind::Conflict, format!("{} exists already", target.display())));
+                return Err(Problem::new(
+                    Kind::Conflict,
+                    format!("{} exists already", target.display()),
+                ));
             }
             other => other.map_err(problem)?,
         }
@@ -73,10 +80,20 @@ impl Disk {
     fn write_temporary(&self, target: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
         let mut salt = [0; 8];
         random(&mut salt);
-        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = target
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let temporary = target.with_file_name(format!("{name}-tmp-{}", hex::encode(salt)));
         let group = self.is_shared_with_group();
-        let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+        let create = || {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&temporary)
+        };
         let mut file = match create() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make_folder(target.parent().unwrap_or(&self.root), group)?;
@@ -114,7 +131,11 @@ fn make_folder(path: &Path, group: bool) -> std::io::Result<()> {
 
 fn missing(class: Class, path: &Path) -> Problem {
     let problem = Problem::not_found(format!("{} is missing", path.display()));
-    if class == Class::Pack { problem.hint("check the repository") } else { problem }
+    if class == Class::Pack {
+        problem.hint("check the repository")
+    } else {
+        problem
+    }
 }
 
 impl Storage for Disk {
@@ -148,7 +169,9 @@ impl Storage for Disk {
         let read = File::open(&path).and_then(|file| file.read_exact_at(&mut bytes, offset));
         read.map_err(|error| match error.kind() {
             ErrorKind::NotFound => missing(class, &path),
-            ErrorKind::UnexpectedEof => Problem::damaged(format!("{} is shorter than it must be", path.display())),
+            ErrorKind::UnexpectedEof => {
+                Problem::damaged(format!("{} is shorter than it must be", path.display()))
+            }
             _ => Problem::io(format!("cannot read {}", path.display()), error),
         })?;
         Ok(bytes)
@@ -189,8 +212,15 @@ impl Storage for Disk {
 }
 
 fn stored(id: Id, meta: &fs::Metadata) -> Stored {
-    let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Stored { id, size: meta.len(), modified_ms: modified.map(|since| since.as_millis() as i64) }
+    let modified = meta
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Stored {
+        id,
+        size: meta.len(),
+        modified_ms: modified.map(|since| since.as_millis() as i64),
+    }
 }
 
 fn read_folder(path: &Path) -> Result<Vec<fs::DirEntry>> {
@@ -203,19 +233,32 @@ fn read_folder(path: &Path) -> Result<Vec<fs::DirEntry>> {
 
 /// `data/00` … `data/ff`.
 fn sub_folders(path: &Path) -> Result<Vec<PathBuf>> {
-    let is_one = |entry: &fs::DirEntry| entry.file_name().len() == 2 && entry.file_type().is_ok_and(|kind| kind.is_dir());
-    Ok(read_folder(path)?.iter().filter(|entry| is_one(entry)).map(fs::DirEntry::path).collect())
+    let is_one = |entry: &fs::DirEntry| {
+        entry.file_name().len() == 2 && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    };
+    Ok(read_folder(path)?
+        .iter()
+        .filter(|entry| is_one(entry))
+        .map(fs::DirEntry::path)
+        .collect())
 }
 
 fn list_folder(path: &Path, found: &mut Vec<Stored>) -> Result<()> {
     for entry in read_folder(path)? {
-        let Some(id) = entry.file_name().to_str().and_then(|name| Id::parse(name).ok()) else { continue };
+        let Some(id) = entry.file_name().to_str().and_then(|name| Id::parse(name).ok()) else {
+            continue;
+        };
         match entry.metadata() {
             Ok(meta) if meta.is_file() => found.push(stored(id, &meta)),
             Ok(_) => {}
             // Deleted between the two calls: it is not there.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Problem::io(format!("cannot look at {}", entry.path().display()), error)),
+            Err(error) => {
+                return Err(Problem::io(
+                    format!("cannot look at {}", entry.path().display()),
+                    error,
+                ));
+            }
         }
     }
     Ok(())

@@ -26,7 +26,9 @@ impl Memory {
     }
 
     pub fn with(files: Files) -> Self {
-        Memory { files: Mutex::new(files) }
+        Memory {
+            files: Mutex::new(files),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Files> {
@@ -35,7 +37,14 @@ impl Memory {
 }
 
 fn key(class: Class, id: &Id) -> (Class, Id) {
-    (class, if class == Class::Config { Id::default() } else { *id })
+    (
+        class,
+        if class == Class::Config {
+            Id::default()
+        } else {
+            *id
+        },
+    )
 }
 
 fn missing(class: Class, id: &Id) -> Problem {
@@ -62,26 +71,41 @@ impl Storage for Memory {
     }
 
     fn get(&self, class: Class, id: &Id) -> Result<Vec<u8>> {
-        self.lock().get(&key(class, id)).cloned().ok_or_else(|| missing(class, id))
+        self.lock()
+            .get(&key(class, id))
+            .cloned()
+            .ok_or_else(|| missing(class, id))
     }
 
     fn get_range(&self, class: Class, id: &Id, offset: u64, length: usize) -> Result<Vec<u8>> {
         let files = self.lock();
         let bytes = files.get(&key(class, id)).ok_or_else(|| missing(class, id))?;
         let range = (offset as usize)..(offset as usize).saturating_add(length);
-        let part = bytes.get(range).ok_or_else(|| Problem::damaged(format!("{class:?} {} is shorter than it must be", id.short())))?;
+        let part = bytes.get(range).ok_or_else(|| {
+            Problem::damaged(format!("{class:?} {} is shorter than it must be", id.short()))
+        })?;
         Ok(part.to_vec())
     }
 
     fn list(&self, class: Class) -> Result<Vec<Stored>> {
         let files = self.lock();
         let of_class = files.iter().filter(|((kind, _), _)| *kind == class);
-        Ok(of_class.map(|((_, id), bytes)| Stored { id: *id, size: bytes.len() as u64, modified_ms: None }).collect())
+        Ok(of_class
+            .map(|((_, id), bytes)| Stored {
+                id: *id,
+                size: bytes.len() as u64,
+                modified_ms: None,
+            })
+            .collect())
     }
 
     fn stat(&self, class: Class, id: &Id) -> Result<Option<Stored>> {
         let size = self.lock().get(&key(class, id)).map(|bytes| bytes.len() as u64);
-        Ok(size.map(|size| Stored { id: *id, size, modified_ms: None }))
+        Ok(size.map(|size| Stored {
+            id: *id,
+            size,
+            modified_ms: None,
+        }))
     }
 
     fn delete(&self, class: Class, id: &Id) -> Result<()> {

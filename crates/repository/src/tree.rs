@@ -1,0 +1,264 @@
+//! The tree of a snapshot: what lies in it, and its bytes.
+//!
+//! Nouns: an [`Entry`] is a node at a path; a [`FileReader`] reads and seeks in a file.
+//! Rules: every blob is verified when it is read; listings are remembered for a while, since neighbours are asked for next; a path that
+//! does not exist is `None`, a listing that cannot be read is an error.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Cancel, Meta, Problem, Result};
+
+use crate::Id;
+use crate::format::pack::BlobKind;
+use crate::format::snapshot::Snapshot;
+use crate::format::tree::{self, Node};
+use crate::index::Index;
+use crate::repository::Repository;
+
+#[path = "tree_file.rs"]
+mod file;
+
+pub use file::FileReader;
+
+/// Listings that are remembered.
+const REMEMBERED: usize = 256;
+
+/// A node and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub path: PathBuf,
+    pub meta: Meta,
+    pub content: Vec<Id>,
+    pub subtree: Option<Id>,
+}
+
+impl Entry {
+    /// Equal identities mean equal bytes: of a directory, of everything below it.
+    pub fn identity(&self) -> String {
+        match &self.subtree {
+            Some(id) => id.hex(),
+            None if self.content.len() == 1 => self.content[0].hex(),
+            None => {
+                let all: Vec<u8> = self.content.iter().flat_map(|id| *id.as_bytes()).collect();
+                Id::of(&all).hex()
+            }
+        }
+    }
+
+    fn new(dir: &Path, node: &Node) -> Self {
+        Entry {
+            path: dir.join(OsStr::from_bytes(&node.name)),
+            meta: node.meta.clone(),
+            content: node.content.clone(),
+            subtree: node.subtree,
+        }
+    }
+}
+
+type Listings = HashMap<Id, Arc<Vec<Node>>>;
+
+/// A snapshot's tree.
+#[derive(Clone)]
+pub struct Tree {
+    pub(crate) repository: Repository,
+    pub(crate) index: Arc<Index>,
+    root: Id,
+    listings: Arc<Mutex<Listings>>,
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tree({})", self.root.short())
+    }
+}
+
+impl Repository {
+    /// The tree of a snapshot.
+    pub fn tree(&self, snapshot: &Snapshot) -> Result<Tree> {
+        let mut index = self.index()?;
+        if !index.contains(BlobKind::Tree, &snapshot.tree) {
+            // Written after our index was loaded.
+            index = self.reload_index()?;
+        }
+        Ok(Tree {
+            repository: self.clone(),
+            index,
+            root: snapshot.tree,
+            listings: Arc::default(),
+        })
+    }
+}
+
+impl Tree {
+    /// The id of the root's listing: equal trees, equal ids.
+    pub fn id(&self) -> Id {
+        self.root
+    }
+
+    pub(crate) fn blob(&self, kind: BlobKind, id: &Id) -> Result<Vec<u8>> {
+        self.repository
+            .with_blobs(&self.index, |blobs| blobs.load(kind, id))
+    }
+
+    /// Reads a listing, its names checked.
+    pub(crate) fn listing(&self, id: &Id) -> Result<Arc<Vec<Node>>> {
+        let remembered = |listings: &Mutex<Listings>| {
+            listings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(id)
+                .cloned()
+        };
+        if let Some(nodes) = remembered(&self.listings) {
+            return Ok(nodes);
+        }
+        let nodes = Arc::new(checked(tree::decode(&self.blob(BlobKind::Tree, id)?)?, id)?);
+        let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        if listings.len() >= REMEMBERED {
+            listings.clear();
+        }
+        listings.insert(*id, Arc::clone(&nodes));
+        Ok(nodes)
+    }
+
+    /// The node at a path; `None` for the root, and for what is not there.
+    fn node(&self, path: &Path) -> Result<Found> {
+        let mut found = Found::Root;
+        for component in path.components() {
+            let Component::Normal(name) = component else {
+                return Err(Problem::invalid(format!(
+                    "“{}” is not a path inside a backup",
+                    path.display()
+                )));
+            };
+            let subtree = match &found {
+                Found::Root => Some(self.root),
+                Found::Node(node) => node.subtree,
+                Found::Nothing => None,
+            };
+            let Some(subtree) = subtree else {
+                return Ok(Found::Nothing);
+            };
+            let nodes = self.listing(&subtree)?;
+            found = match nodes.binary_search_by(|node| node.name.as_slice().cmp(name.as_bytes())) {
+                Ok(at) => Found::Node(Box::new(nodes[at].clone())),
+                Err(_) => return Ok(Found::Nothing),
+            };
+        }
+        Ok(found)
+    }
+
+    pub fn stat(&self, path: &Path) -> Result<Option<Entry>> {
+        let dir = path.parent().unwrap_or(Path::new(""));
+        Ok(match self.node(path)? {
+            Found::Nothing => None,
+            Found::Node(node) => Some(Entry::new(dir, &node)),
+            Found::Root => Some(Entry {
+                path: PathBuf::new(),
+                meta: Meta::dir(),
+                content: Vec::new(),
+                subtree: Some(self.root),
+            }),
+        })
+    }
+
+    /// The children of a directory, in ascending order of their names.
+    pub fn list(&self, dir: &Path) -> Result<Vec<Entry>> {
+        let subtree = match self.node(dir)? {
+            Found::Root => self.root,
+            Found::Node(node) => node
+                .subtree
+                .ok_or_else(|| Problem::invalid(format!("“{}” is no folder", dir.display())))?,
+            Found::Nothing => return Err(not_there(dir)),
+        };
+        Ok(self
+            .listing(&subtree)?
+            .iter()
+            .map(|node| Entry::new(dir, node))
+            .collect())
+    }
+
+    /// Every entry below a directory, depth-first, in ascending order.
+    pub fn walk(&self, dir: &Path, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+        for entry in self.list(dir)? {
+            let (path, is_dir) = (entry.path.clone(), entry.subtree.is_some());
+            visit(entry)?;
+            if is_dir {
+                self.walk(&path, visit)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn open(&self, path: &Path) -> Result<FileReader> {
+        match self.stat(path)? {
+            Some(entry) if entry.meta.is_file() => FileReader::new(self.clone(), &entry),
+            Some(_) => Err(Problem::invalid(format!("“{}” is no file", path.display()))),
+            None => Err(not_there(path)),
+        }
+    }
+
+    /// Does the stream hold exactly the bytes of that file? Only the stream is read: its pieces are hashed and compared with the ids.
+    pub fn same_content(&self, path: &Path, stream: &mut dyn Read, cancel: &Cancel) -> Result<bool> {
+        let entry = self
+            .stat(path)?
+            .filter(|entry| entry.meta.is_file())
+            .ok_or_else(|| not_there(path))?;
+        let mut buffer = Vec::new();
+        for id in &entry.content {
+            cancel.check()?;
+            let location = self
+                .index
+                .find(BlobKind::Data, id)
+                .ok_or_else(|| crate::read::missing(BlobKind::Data, id))?;
+            let length = location.entry.size() as u64;
+            buffer.clear();
+            let read = stream.take(length).read_to_end(&mut buffer);
+            read.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+            if buffer.len() as u64 != length || Id::of(&buffer) != *id {
+                return Ok(false);
+            }
+        }
+        let more = stream
+            .read(&mut [0])
+            .map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+        Ok(more == 0)
+    }
+}
+
+enum Found {
+    Root,
+    Node(Box<Node>),
+    Nothing,
+}
+
+fn not_there(path: &Path) -> Problem {
+    Problem::not_found(format!("“{}” is not in this backup", path.display())).hint("`cairn ls` lists what is")
+}
+
+/// A listing is used only when its names are safe, different and in order.
+fn checked(nodes: Vec<Node>, id: &Id) -> Result<Vec<Node>> {
+    let name = |node: &Node| String::from_utf8_lossy(&node.name).into_owned();
+    for node in &nodes {
+        if let Some(why) = node.name_problem() {
+            return Err(Problem::damaged(format!(
+                "listing {} has the unusable name “{}”: {why}",
+                id.short(),
+                name(node)
+            )));
+        }
+    }
+    match nodes.windows(2).find(|pair| pair[0].name >= pair[1].name) {
+        Some(pair) => Err(Problem::damaged(format!(
+            "listing {} has “{}” twice or out of order",
+            id.short(),
+            name(&pair[1])
+        ))),
+        None => Ok(nodes),
+    }
+}

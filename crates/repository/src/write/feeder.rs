@@ -1,0 +1,278 @@
+//! Reads large files and streams and cuts them into blocks of chunks, ahead of the workers.
+//!
+//! One thread does this: cutting is several times quicker than what the workers do with the chunks, and reading one file after the other
+//! is what disks like best.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender};
+use model::{Content, Timestamp};
+
+use super::Unread;
+use super::assembly::Slot;
+use super::shared::{Shared, lock};
+use super::worker::{self, Block, Job};
+use crate::Id;
+use crate::chunk::{Cutter, MAX_CHUNK};
+
+/// A file for the feeder.
+pub(super) struct Large {
+    pub(super) slot: Slot,
+    pub(super) path: PathBuf,
+    pub(super) content: Content,
+    pub(super) cutter: Cutter,
+    pub(super) from_disk: bool,
+}
+
+/// A file whose chunks are on their way.
+pub(super) struct Streamed {
+    pub(super) slot: Slot,
+    pub(super) state: Mutex<StreamState>,
+}
+
+#[derive(Default)]
+pub(super) struct StreamState {
+    pub(super) ids: Vec<Id>,
+    pub(super) blocks: usize,
+    /// Set when the last block was sent: length and times of the file as it was read.
+    pub(super) end: Option<End>,
+}
+
+/// How the reading of a file ended.
+#[derive(Clone)]
+pub(super) struct End {
+    pub(super) size: u64,
+    pub(super) now: Option<Looked>,
+    pub(super) failed: bool,
+}
+
+/// Size and times of a file at one look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Looked {
+    pub(super) size: u64,
+    pub(super) mtime: Timestamp,
+    pub(super) ctime: Timestamp,
+}
+
+impl Looked {
+    pub(super) fn at(file: &File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        let time = |seconds, nanos: i64| Timestamp {
+            seconds,
+            nanos: nanos as u32,
+        };
+        Ok(Looked {
+            size: meta.len(),
+            mtime: time(meta.mtime(), meta.mtime_nsec()),
+            ctime: time(meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+/// Opens a regular file without following a link, and without waiting for a fifo that took its place.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no regular file any more"))
+    }
+}
+
+pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) {
+    let blank = Buffers::new();
+    for large in files {
+        if shared.is_stopped() {
+            shared.end();
+            continue;
+        }
+        let (slot, path) = (large.slot, large.path.clone());
+        let streamed = Arc::new(Streamed {
+            slot,
+            state: Mutex::default(),
+        });
+        let end = match feed(shared, large, &streamed, jobs, &blank) {
+            Ok(end) => end,
+            Err(error) => {
+                shared.unreadable(Unread {
+                    path,
+                    why: error.to_string(),
+                    kept: false,
+                });
+                End {
+                    size: 0,
+                    now: None,
+                    failed: true,
+                }
+            }
+        };
+        let done = {
+            let mut state = lock(&streamed.state);
+            state.end = Some(end);
+            state.blocks == 0
+        };
+        if done {
+            worker::finish_stream(shared, &streamed);
+        }
+    }
+}
+
+/// Blocks that have been used and may be used again.
+pub(super) struct Buffers {
+    give: Sender<Vec<u8>>,
+    take: Receiver<Vec<u8>>,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        let (give, take) = crossbeam_channel::bounded(8);
+        Buffers { give, take }
+    }
+
+    fn get(&self) -> Vec<u8> {
+        self.take.try_recv().unwrap_or_default()
+    }
+}
+
+fn feed(
+    shared: &Shared,
+    large: Large,
+    streamed: &Arc<Streamed>,
+    jobs: &Sender<Job>,
+    buffers: &Buffers,
+) -> io::Result<End> {
+    shared.progress.item(&large.path.to_string_lossy());
+    let mut cuts = Cuts {
+        shared,
+        streamed,
+        jobs,
+        buffers,
+        cutter: large.cutter,
+        size: 0,
+    };
+    match large.content {
+        Content::None => Ok(End {
+            size: 0,
+            now: None,
+            failed: false,
+        }),
+        Content::Bytes(bytes) => cuts.all(&bytes[..]).map(|size| End {
+            size,
+            now: None,
+            failed: false,
+        }),
+        Content::Stream { open, .. } => cuts.all(open()?).map(|size| End {
+            size,
+            now: None,
+            failed: false,
+        }),
+        Content::Path { path, .. } => {
+            let file = open_file(&path)?;
+            let before = Looked::at(&file)?;
+            let size = cuts.all(&file)?;
+            let after = Looked::at(&file)?;
+            if large.from_disk && (after != before || size != after.size) {
+                shared.unreadable(Unread {
+                    path: large.path,
+                    why: "it changed while it was read".to_owned(),
+                    kept: true,
+                });
+            }
+            Ok(End {
+                size,
+                now: Some(before),
+                failed: false,
+            })
+        }
+    }
+}
+
+struct Cuts<'a> {
+    shared: &'a Shared,
+    streamed: &'a Arc<Streamed>,
+    jobs: &'a Sender<Job>,
+    buffers: &'a Buffers,
+    cutter: Cutter,
+    size: u64,
+}
+
+impl Cuts<'_> {
+    /// Cuts a stream to its end; its length.
+    fn all(&mut self, mut stream: impl Read) -> io::Result<u64> {
+        let mut rest: Vec<u8> = Vec::new();
+        loop {
+            let mut block = self.buffers.get();
+            block.resize(MAX_CHUNK, 0);
+            block[..rest.len()].copy_from_slice(&rest);
+            let (filled, ended) = fill(&mut stream, &mut block, rest.len())?;
+            let chunks = self.cut(&block[..filled], ended);
+            let used = chunks.iter().sum::<usize>();
+            rest.clear();
+            rest.extend_from_slice(&block[used..filled]);
+            self.send(block, chunks)?;
+            if ended {
+                return Ok(self.size);
+            }
+        }
+    }
+
+    /// Lengths of the whole chunks of a block. What is left may go on in the next one.
+    fn cut(&self, block: &[u8], ended: bool) -> Vec<usize> {
+        let mut chunks = Vec::new();
+        let mut at = 0;
+        while at < block.len() {
+            let length = self.cutter.cut(&self.shared.repository.0.gear, &block[at..]);
+            let whole = at + length < block.len() || ended || length >= self.cutter.wants();
+            if !whole {
+                break;
+            }
+            chunks.push(length);
+            at += length;
+        }
+        chunks
+    }
+
+    fn send(&mut self, bytes: Vec<u8>, chunks: Vec<usize>) -> io::Result<()> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        self.size += chunks.iter().sum::<usize>() as u64;
+        let first = {
+            let mut state = lock(&self.streamed.state);
+            state.blocks += 1;
+            let first = state.ids.len();
+            state.ids.resize(first + chunks.len(), Id::default());
+            first
+        };
+        let block = Block {
+            file: Arc::clone(self.streamed),
+            bytes,
+            chunks,
+            first,
+            recycle: self.buffers.give.clone(),
+        };
+        let stopped = || io::Error::other("stopped");
+        if self.shared.is_stopped() {
+            return Err(stopped());
+        }
+        self.jobs.send(Job::Block(Box::new(block))).map_err(|_| stopped())
+    }
+}
+
+/// Reads until the block is full or the stream has ended.
+fn fill(stream: &mut impl Read, block: &mut [u8], mut filled: usize) -> io::Result<(usize, bool)> {
+    while filled < block.len() {
+        match stream.read(&mut block[filled..]) {
+            Ok(0) => return Ok((filled, true)),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((filled, false))
+}
