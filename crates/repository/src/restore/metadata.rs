@@ -1,0 +1,83 @@
+//! Owner, extended attributes, mode, times: in this order, since each may undo the one before it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use model::{Meta, Problem, Result, Timestamp, Xattr};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, Timespec, Timestamps, Uid};
+use xattr::FileExt;
+
+/// For an open file.
+pub(super) fn apply_to_file(file: &File, path: &Path, meta: &Meta) -> Result<Vec<String>> {
+    let problem = |error: rustix::io::Errno| failed(path, error.into());
+    if is_owner_to_be_set(meta) {
+        let (uid, gid) = owner(meta);
+        rustix::fs::fchown(file, uid, gid).map_err(problem)?;
+    }
+    let mut notes = Vec::new();
+    for attribute in &meta.xattrs {
+        if let Err(error) = file.set_xattr(&attribute.name, &attribute.value) {
+            notes.push(note(path, attribute, &error));
+        }
+    }
+    rustix::fs::fchmod(file, Mode::from_raw_mode(meta.mode & 0o7777)).map_err(problem)?;
+    rustix::fs::futimens(file, &times(meta)).map_err(problem)?;
+    Ok(notes)
+}
+
+/// For anything else, without following a link.
+pub(super) fn apply_to_path(path: &Path, meta: &Meta) -> Result<Vec<String>> {
+    let problem = |error: rustix::io::Errno| failed(path, error.into());
+    let is_link = matches!(meta.kind, model::FileKind::Symlink { .. });
+    let current = fs::symlink_metadata(path).map_err(|error| failed(path, error))?;
+    if (current.uid(), current.gid()) != (meta.uid, meta.gid) && rustix::process::geteuid().is_root() {
+        let (uid, gid) = owner(meta);
+        rustix::fs::chownat(CWD, path, uid, gid, AtFlags::SYMLINK_NOFOLLOW).map_err(problem)?;
+    }
+    let mut notes = Vec::new();
+    for attribute in &meta.xattrs {
+        if let Err(error) = xattr::set(path, &attribute.name, &attribute.value) {
+            notes.push(note(path, attribute, &error));
+        }
+    }
+    if !is_link {
+        rustix::fs::chmod(path, Mode::from_raw_mode(meta.mode & 0o7777)).map_err(problem)?;
+    }
+    rustix::fs::utimensat(CWD, path, &times(meta), AtFlags::SYMLINK_NOFOLLOW).map_err(problem)?;
+    Ok(notes)
+}
+
+fn is_owner_to_be_set(meta: &Meta) -> bool {
+    rustix::process::geteuid().is_root() && (meta.uid, meta.gid) != (0, rustix::process::getegid().as_raw())
+}
+
+fn owner(meta: &Meta) -> (Option<Uid>, Option<Gid>) {
+    (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)))
+}
+
+fn times(meta: &Meta) -> Timestamps {
+    let spec = |time: Timestamp| Timespec {
+        tv_sec: time.seconds,
+        tv_nsec: i64::from(time.nanos),
+    };
+    Timestamps {
+        last_access: spec(meta.mtime),
+        last_modification: spec(meta.mtime),
+    }
+}
+
+fn failed(path: &Path, error: std::io::Error) -> Problem {
+    Problem::io(
+        format!("cannot set owner, mode or times of {}", path.display()),
+        error,
+    )
+}
+
+fn note(path: &Path, attribute: &Xattr, error: &std::io::Error) -> String {
+    format!(
+        "{}: the attribute {} was not set: {error}",
+        path.display(),
+        attribute.name.to_string_lossy()
+    )
+}

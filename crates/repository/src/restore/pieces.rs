@@ -1,0 +1,280 @@
+//! Fills files from packs, many packs at a time.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+use model::{Cancel, Problem, Progress, Result};
+
+use super::metadata;
+use super::order::{Order, Target};
+use crate::Id;
+use crate::format::pack::{BlobKind, PackEntry};
+use crate::index::Location;
+use crate::read::{missing, open_blob};
+use crate::storage::Class;
+use crate::tree::Tree;
+
+/// Blobs that are this close together are read at once.
+const GAP: u32 = 256 << 10;
+/// No single read is longer, unless one blob is.
+const RANGE: u32 = 4 << 20;
+
+/// A blob, and where it goes.
+#[derive(Clone, Copy)]
+struct Piece {
+    pack: u32,
+    offset: u32,
+    length: u32,
+    plain_length: u32,
+    file: u32,
+    /// Which blob of the file it is.
+    number: u32,
+    at: u64,
+}
+
+struct Work<'a> {
+    tree: &'a Tree,
+    order: &'a Order,
+    packs: Vec<Id>,
+    pieces: Vec<Piece>,
+    /// Ends of the runs of one pack.
+    runs: Vec<(usize, usize)>,
+    /// Pieces that a file still lacks.
+    remaining: Vec<AtomicU32>,
+    next: AtomicUsize,
+    progress: &'a Progress,
+    cancel: &'a Cancel,
+    stopped: AtomicBool,
+    failure: Mutex<Option<Problem>>,
+}
+
+pub(super) fn write(tree: &Tree, order: &Order, progress: &Progress, cancel: &Cancel) -> Result<()> {
+    let work = Work::plan(tree, order, progress, cancel)?;
+    for (number, content) in order.contents() {
+        if content.is_empty() {
+            work.finish_file(number, &create(&order.files[number])?)?;
+        }
+    }
+    let threads = tree.repository.0.options.threads.max(1);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| work.run());
+        }
+    });
+    let failure = work.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+    failure.map_or_else(|| cancel.check(), Err)
+}
+
+impl<'a> Work<'a> {
+    fn plan(tree: &'a Tree, order: &'a Order, progress: &'a Progress, cancel: &'a Cancel) -> Result<Self> {
+        let mut numbers = std::collections::HashMap::new();
+        let mut packs = Vec::new();
+        let mut pieces = Vec::new();
+        for (file, content) in order.contents() {
+            let mut at = 0;
+            for (number, id) in content.iter().enumerate() {
+                let Location { pack, entry } = tree
+                    .index
+                    .find(BlobKind::Data, id)
+                    .ok_or_else(|| missing(BlobKind::Data, id))?;
+                let pack = *numbers.entry(pack).or_insert_with(|| {
+                    packs.push(pack);
+                    packs.len() as u32 - 1
+                });
+                let PackEntry {
+                    offset,
+                    length,
+                    plain_length,
+                    ..
+                } = entry;
+                pieces.push(Piece {
+                    pack,
+                    offset,
+                    length,
+                    plain_length,
+                    file: file as u32,
+                    number: number as u32,
+                    at,
+                });
+                at += u64::from(entry.size());
+            }
+            check_size(&order.files[file], at)?;
+        }
+        pieces.sort_unstable_by_key(|piece| (piece.pack, piece.offset, piece.file, piece.at));
+        let ends = pieces.chunk_by(|a, b| a.pack == b.pack).scan(0, |start, run| {
+            let range = (*start, *start + run.len());
+            *start = range.1;
+            Some(range)
+        });
+        let runs = ends.collect();
+        let remaining = order
+            .contents()
+            .map(|(_, content)| AtomicU32::new(content.len() as u32))
+            .collect();
+        let stopped = AtomicBool::new(false);
+        let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
+        Ok(Work {
+            tree,
+            order,
+            packs,
+            pieces,
+            runs,
+            remaining,
+            next,
+            progress,
+            cancel,
+            stopped,
+            failure,
+        })
+    }
+
+    fn run(&self) {
+        while !self.stopped.load(Ordering::Relaxed) {
+            let Some(&(from, to)) = self.runs.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
+                return;
+            };
+            if let Err(problem) = self.pack(&self.pieces[from..to]) {
+                self.stopped.store(true, Ordering::Relaxed);
+                self.failure
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(problem);
+            }
+        }
+    }
+
+    /// All pieces of one pack, in ranges.
+    fn pack(&self, mut pieces: &[Piece]) -> Result<()> {
+        let mut open: Option<(u32, File)> = None;
+        while let Some(first) = pieces.first() {
+            let mut end = first.offset + first.length;
+            let count = pieces
+                .iter()
+                .take_while(|piece| {
+                    let fits = piece.offset <= end.saturating_add(GAP)
+                        && piece.offset + piece.length <= first.offset.saturating_add(RANGE);
+                    let joins = fits || piece.offset == first.offset;
+                    if joins {
+                        end = end.max(piece.offset + piece.length);
+                    }
+                    joins
+                })
+                .count();
+            self.range(&pieces[..count], first.offset, end, &mut open)?;
+            pieces = &pieces[count..];
+        }
+        Ok(())
+    }
+
+    fn range(&self, pieces: &[Piece], start: u32, end: u32, open: &mut Option<(u32, File)>) -> Result<()> {
+        let pack = &self.packs[pieces[0].pack as usize];
+        let bytes = self.tree.repository.storage().get_range(
+            Class::Pack,
+            pack,
+            u64::from(start),
+            (end - start) as usize,
+        );
+        for same in pieces.chunk_by(|a, b| a.offset == b.offset) {
+            self.cancel.check()?;
+            let piece = &same[0];
+            let id = self.order.files[piece.file as usize].entry.content[piece.number as usize];
+            let sealed = bytes
+                .as_ref()
+                .ok()
+                .map(|bytes| &bytes[(piece.offset - start) as usize..][..piece.length as usize]);
+            let opened = sealed
+                .and_then(|sealed| open_blob(&self.tree.repository.0.key, &entry(piece, id), sealed).ok());
+            // Damaged here, or the pack is gone: another pack may hold it, and if none does, that says why.
+            let plain = match opened {
+                Some(plain) => plain,
+                None => self.tree.blob(BlobKind::Data, &id)?,
+            };
+            for piece in same {
+                self.put(piece, &plain, open)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&self, piece: &Piece, plain: &[u8], open: &mut Option<(u32, File)>) -> Result<()> {
+        let target = &self.order.files[piece.file as usize];
+        if open.as_ref().is_none_or(|(number, _)| *number != piece.file) {
+            *open = Some((piece.file, create(target)?));
+        }
+        let Some((_, file)) = open.as_ref() else {
+            return Ok(());
+        };
+        if !is_hole(plain) {
+            file.write_all_at(plain, piece.at)
+                .map_err(|error| Problem::io(format!("cannot write {}", target.path.display()), error))?;
+        }
+        self.progress.bytes(plain.len() as u64);
+        if self.remaining[piece.file as usize].fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.finish_file(piece.file as usize, file)?;
+        }
+        Ok(())
+    }
+
+    fn finish_file(&self, number: usize, file: &File) -> Result<()> {
+        let target = &self.order.files[number];
+        self.order
+            .note(metadata::apply_to_file(file, &target.path, &target.entry.meta)?);
+        self.progress.items(1);
+        Ok(())
+    }
+}
+
+fn entry(piece: &Piece, id: Id) -> PackEntry {
+    let Piece {
+        offset,
+        length,
+        plain_length,
+        ..
+    } = *piece;
+    PackEntry {
+        kind: BlobKind::Data,
+        id,
+        offset,
+        length,
+        plain_length,
+    }
+}
+
+fn check_size(target: &Target, size: u64) -> Result<()> {
+    if target.entry.meta.size == size {
+        return Ok(());
+    }
+    let (path, wanted) = (target.entry.path.display(), target.entry.meta.size);
+    Err(Problem::damaged(format!(
+        "“{path}” should have {wanted} bytes, but its pieces have {size}"
+    )))
+}
+
+/// Opens the file, or makes it with its whole length, so that what is never written stays a hole.
+fn create(target: &Target) -> Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(&target.path);
+    let sized = opened.and_then(|file| {
+        // A small file is written at once; its length needs no call of its own.
+        let at_once = target.entry.content.len() == 1 && target.entry.meta.size < 4096;
+        if !at_once && target.entry.meta.size > 0 {
+            file.set_len(target.entry.meta.size)?;
+        }
+        Ok(file)
+    });
+    sized.map_err(|error| Problem::io(format!("cannot make {}", target.path.display()), error))
+}
+
+/// Long enough to be worth a hole, and nothing but zeros.
+fn is_hole(plain: &[u8]) -> bool {
+    plain.len() >= 4096 && plain[0] == 0 && plain.iter().all(|byte| *byte == 0)
+}
