@@ -5,6 +5,23 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod choice;
+mod clock;
 mod clock_changes;
+mod id;
+mod job;
+mod lapse;
+mod limit;
+mod manifest;
+mod permission;
+mod plan;
+mod policy;
+mod problem;
+mod progress;
+mod quantity;
+mod retention;
+mod retention_rules;
 mod schedule;
 mod schedule_due;
+mod settings;
+mod words;

@@ -1,0 +1,205 @@
+//! The manifest of a backup: written, read, refused.
+
+use model::{
+    Author, BackupId, Beginning, Kind, Manifest, ManifestPart, ManifestSource, Reason, SourceId, is_part_name,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::id::{At, Bytes, backup_id};
+
+fn manifest() -> Manifest {
+    let source = ManifestSource {
+        id: SourceId::new(&At(1000), &Bytes(1)).unwrap(),
+        name: "world".to_owned(),
+        kind: "folder".to_owned(),
+        settings: json!({"paths": ["/srv/world"]}),
+    };
+    let mut manifest = Manifest::begin(Beginning {
+        cairn: "0.1.0".to_owned(),
+        source,
+        backup: backup_id(1_767_323_045_678, 7),
+        reason: Reason::Scheduled,
+        created: 1_767_323_045_678,
+    });
+    manifest.parts = vec![ManifestPart {
+        name: "world".to_owned(),
+        holds: "2 files".to_owned(),
+        items: 2,
+        bytes: 4096,
+        warnings: vec!["level.dat changed while it was read".to_owned()],
+        ..ManifestPart::default()
+    }];
+    manifest
+}
+
+fn changed(change: impl Fn(&mut Value)) -> model::Result<Manifest> {
+    let mut value: Value = serde_json::from_slice(&manifest().encode()).unwrap();
+    change(&mut value);
+    Manifest::decode(value.to_string().as_bytes())
+}
+
+const WRITTEN: &str = r#"{
+  "format": "cairn",
+  "version": 1,
+  "cairn": "0.1.0",
+  "source": {
+    "id": "00000000-03e8-7101-8101-010101010101",
+    "name": "world",
+    "kind": "folder",
+    "settings": {
+      "paths": [
+        "/srv/world"
+      ]
+    }
+  },
+  "backup": "019b7ca9-8f2e-7707-8707-070707070707",
+  "reason": "scheduled",
+  "created": "2026-01-02T03:04:05.678Z",
+  "parts": [
+    {
+      "name": "world",
+      "category": "",
+      "holds": "2 files",
+      "items": 2,
+      "bytes": 4096,
+      "checksum": "",
+      "warnings": [
+        "level.dat changed while it was read"
+      ]
+    }
+  ],
+  "left_out": [],
+  "facts": null
+}
+"#;
+
+#[test]
+fn this_is_how_a_manifest_looks_for_ever() {
+    assert_eq!(String::from_utf8(manifest().encode()).unwrap(), WRITTEN);
+    assert_eq!(Manifest::decode(WRITTEN.as_bytes()).unwrap(), manifest());
+}
+
+#[test]
+fn parts_are_found_summed_up_and_their_warnings_listed() {
+    let manifest = manifest();
+    assert_eq!(manifest.part("world").unwrap().items, 2);
+    assert!(manifest.part("nether").is_none());
+    assert_eq!(manifest.bytes(), 4096);
+    let warnings: Vec<_> = manifest.warnings().collect();
+    assert_eq!(warnings, [("world", "level.dat changed while it was read")]);
+}
+
+#[test]
+fn unknown_fields_are_tolerated_and_optional_ones_may_be_missing() {
+    let read = changed(|value| {
+        value["invented_later"] = json!({"x": 1});
+        value["parts"][0]["colour"] = json!("red");
+        for key in ["left_out", "facts"] {
+            value.as_object_mut().unwrap().remove(key);
+        }
+    });
+    assert_eq!(read.unwrap(), manifest());
+}
+
+#[test]
+fn a_newer_version_is_refused_as_too_new() {
+    let problem = changed(|value| value["version"] = json!(2)).unwrap_err();
+    assert_eq!(problem.kind(), Kind::TooNew);
+    assert!(problem.message().contains("version 2") && problem.hint_text().is_some());
+}
+
+#[test]
+fn what_is_not_a_manifest_of_cairn_is_invalid() {
+    for foreign in [
+        "",
+        "{",
+        "[]",
+        "5",
+        "{}",
+        r#"{"format":"other","version":1}"#,
+        r#"{"format":"cairn"}"#,
+        r#"{"format":"cairn","version":0}"#,
+    ] {
+        let problem = Manifest::decode(foreign.as_bytes()).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Invalid, "{foreign}");
+        assert!(
+            problem
+                .message()
+                .contains("is not the manifest of a Cairn backup"),
+            "{foreign}: {problem}"
+        );
+    }
+}
+
+#[test]
+fn a_broken_field_is_named() {
+    let problem = changed(|value| value["parts"][0]["bytes"] = json!("many")).unwrap_err();
+    assert!(problem.message().contains("parts[0].bytes"), "{problem}");
+    let problem = changed(|value| value["created"] = json!("yesterday")).unwrap_err();
+    assert!(
+        problem.message().contains("created") && problem.message().contains("yesterday"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn names_of_parts_that_are_paths_or_come_twice_are_refused() {
+    for name in ["", ".", "..", "a/b", "/etc", "..\\x", "a\u{0}", "manifest.json"] {
+        assert!(!is_part_name(name), "{name}");
+        assert!(
+            changed(|value| value["parts"][0]["name"] = json!(name)).is_err(),
+            "{name}"
+        );
+    }
+    let twice = changed(|value| value["parts"] = json!([{"name": "world"}, {"name": "world"}]));
+    assert!(twice.unwrap_err().message().contains("twice"));
+    assert!(is_part_name("Fórum topics.json") && is_part_name("..."));
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    "\\PC{0,12}"
+}
+
+fn any_part() -> impl Strategy<Value = ManifestPart> {
+    let texts = (any_text(), any_text(), any_text(), any_text());
+    (
+        texts,
+        any::<u64>(),
+        any::<u64>(),
+        proptest::collection::vec(any_text(), 0..3),
+    )
+        .prop_map(
+            |((name, category, holds, checksum), items, bytes, warnings)| ManifestPart {
+                name: format!("p{}", name.replace(['/', '\\'], "-")),
+                category,
+                holds,
+                items,
+                bytes,
+                checksum,
+                warnings,
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_decodes_to_the_same(
+        part in any_part(),
+        name in proptest::option::of(any_text()),
+        by in proptest::option::of(any_text()),
+        created in 0..4_000_000_000_000_i64,
+        byte: u8,
+    ) {
+        let backup = BackupId::new(&At(created), &Bytes(byte)).unwrap();
+        let by = by.map(|name| Author { id: "7".to_owned(), name });
+        let facts = json!({"byte": byte, "created": created});
+        let whole = Manifest { name, by, created, backup, parts: vec![part], facts, ..manifest() };
+        prop_assert_eq!(Manifest::decode(&whole.encode()).unwrap(), whole);
+    }
+
+    #[test]
+    fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Manifest::decode(&bytes);
+    }
+}
