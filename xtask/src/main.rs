@@ -8,7 +8,9 @@
 
 mod files;
 mod run;
+mod test;
 mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -17,7 +19,9 @@ use run::Outcome;
 const USAGE: &str = "\
 cargo xtask <verb>
 
-  tidy                   check the rules of the house that neither rustc nor clippy knows";
+  test [--all] [-- …]    run every test that the installed tools allow; --all installs what is missing
+  tidy [part of a path]  check the rules of the house that neither rustc nor clippy knows
+  tools [--install]      show the tools that tests and checks need, and install those that are missing";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,13 +37,16 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[String]) -> Outcome {
     let root = files::root()?;
     match arguments.split_first() {
-        Some((verb, rest)) if verb == "tidy" => tidy::run(&root, rest),
-        Some((verb, _)) if !matches!(verb.as_str(), "help" | "--help" | "-h") => {
-            Err(format!("there is no verb {verb:?}.\n{USAGE}"))
-        }
-        _ => {
-            println!("{USAGE}");
-            Ok(())
-        }
+        Some((verb, rest)) => match verb.as_str() {
+            "test" => test::run(&root, rest),
+            "tidy" => tidy::run(&root, rest),
+            "tools" => tools::run(&root, rest),
+            "help" | "--help" | "-h" => {
+                println!("{USAGE}");
+                Ok(())
+            }
+            _ => Err(format!("there is no verb {verb:?}.\n{USAGE}")),
+        },
+        None => Err(format!("which verb?\n{USAGE}")),
     }
 }
