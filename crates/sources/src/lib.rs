@@ -5,6 +5,7 @@
 //! those to the repository and the catalog.
 
 mod boundary;
+pub mod folder;
 
 pub use boundary::{
     Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Materialize, Obstacle, Outcome, PartInfo,
