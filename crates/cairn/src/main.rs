@@ -1,1 +1,23 @@
-fn main() {}
+//! The binary and its doors.
+//!
+//! A door parses, calls `service`, renders; no rule of the business lives here. `cli` is the door of the command line.
+
+mod cli;
+mod configuration;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::arguments::Arguments::parse();
+    let output = output::Output::new(&arguments.global);
+    match cli::run(arguments, output) {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            output.problem(&problem);
+            ExitCode::from(problem.kind().exit_code())
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod problem;
 mod progress;
 mod quantity;
 mod retention;
+mod retention_restic;
 mod retention_rules;
 mod schedule;
 mod schedule_due;

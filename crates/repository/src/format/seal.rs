@@ -8,12 +8,15 @@
 
 use std::cell::RefCell;
 
-use aes::cipher::{Block, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher};
+use aes::cipher::{Block, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
 use aes::{Aes128, Aes256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ctr::CtrCore;
+use ctr::flavors::Ctr128BE;
 use model::{Problem, Result};
 use poly1305::Poly1305;
+use poly1305::universal_hash::UniversalHash;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -23,6 +26,10 @@ pub const OVERHEAD: usize = 32;
 
 const IV: usize = 16;
 const MAC: usize = 16;
+/// Work goes in pieces that stay in the first caches between copying, encrypting and summing.
+const PIECE: usize = 16 << 10;
+
+type Keystream<'k> = StreamCipherCoreWrapper<CtrCore<&'k Aes256, Ctr128BE>>;
 
 /// The key that seals everything in a repository, or a key file's contents.
 #[derive(Clone)]
@@ -138,13 +145,18 @@ impl Key {
 
     /// Appends the sealed bytes to `out`, without a buffer in between.
     pub fn seal_append(&self, plain: &[u8], out: &mut Vec<u8>) {
+        out.reserve(plain.len() + OVERHEAD);
         let iv = fresh_iv();
         out.extend_from_slice(&iv);
-        let start = out.len();
-        out.extend_from_slice(plain);
-        self.keystream(&iv, &mut out[start..]);
-        let mac = self.mac(&iv, &out[start..]);
-        out.extend_from_slice(&mac);
+        let mut keystream = self.keystream(&iv);
+        let mut mac = Mac::new(self, &iv);
+        for piece in plain.chunks(PIECE) {
+            let start = out.len();
+            out.extend_from_slice(piece);
+            keystream.apply_keystream(&mut out[start..]);
+            mac.update(&out[start..]);
+        }
+        out.extend_from_slice(&mac.finish());
     }
 
     pub fn open(&self, sealed: &[u8]) -> Result<Vec<u8>> {
@@ -164,31 +176,60 @@ impl Key {
         let (iv, rest) = sealed.split_at(IV);
         let (cipher, mac) = rest.split_at(rest.len() - MAC);
         let iv: [u8; IV] = iv.try_into().expect("split at this length");
+        let mut expected = Mac::new(self, &iv);
+        expected.update(cipher);
         let zero = iv == [0; IV];
-        if zero || !bool::from(self.mac(&iv, cipher).ct_eq(mac)) {
+        if zero || !bool::from(expected.finish().ct_eq(mac)) {
             return Err(Problem::damaged(
                 "the checksum of sealed data does not match: it was changed, or the key is another",
             ));
         }
-        let start = out.len();
-        out.extend_from_slice(cipher);
-        self.keystream(&iv, &mut out[start..]);
+        out.reserve(cipher.len());
+        let mut keystream = self.keystream(&iv);
+        for piece in cipher.chunks(PIECE) {
+            let start = out.len();
+            out.extend_from_slice(piece);
+            keystream.apply_keystream(&mut out[start..]);
+        }
         Ok(())
     }
 
-    fn keystream(&self, iv: &[u8; IV], data: &mut [u8]) {
-        let core = ctr::CtrCore::<&Aes256, ctr::flavors::Ctr128BE>::inner_iv_init(&self.encrypt, iv.into());
-        let mut cipher = aes::cipher::StreamCipherCoreWrapper::from_core(core);
-        cipher.apply_keystream(data);
+    fn keystream(&self, iv: &[u8; IV]) -> Keystream<'_> {
+        Keystream::from_core(CtrCore::inner_iv_init(&self.encrypt, iv.into()))
+    }
+}
+
+/// Poly1305-AES over pieces of which all but the last have a length divisible by 16.
+struct Mac {
+    sum: Poly1305,
+    rest: [u8; 16],
+    rest_length: usize,
+}
+
+impl Mac {
+    fn new(key: &Key, iv: &[u8; IV]) -> Self {
+        let mut once = Zeroizing::new([0; 32]);
+        once[..16].copy_from_slice(&key.bytes[48..]);
+        let mut block = Block::<Aes128>::from(*iv);
+        key.mac.encrypt_block(&mut block);
+        once[16..].copy_from_slice(&block);
+        Mac {
+            sum: Poly1305::new((&*once).into()),
+            rest: [0; 16],
+            rest_length: 0,
+        }
     }
 
-    fn mac(&self, iv: &[u8; IV], cipher: &[u8]) -> [u8; MAC] {
-        let mut key = Zeroizing::new([0; 32]);
-        key[..16].copy_from_slice(&self.bytes[48..]);
-        let mut block = Block::<Aes128>::from(*iv);
-        self.mac.encrypt_block(&mut block);
-        key[16..].copy_from_slice(&block);
-        Poly1305::new(&(*key).into()).compute_unpadded(cipher).into()
+    fn update(&mut self, piece: &[u8]) {
+        debug_assert_eq!(self.rest_length, 0, "only the last piece may have an odd length");
+        let (blocks, rest) = poly1305::Block::slice_as_chunks(piece);
+        self.sum.update(blocks);
+        self.rest[..rest.len()].copy_from_slice(rest);
+        self.rest_length = rest.len();
+    }
+
+    fn finish(self) -> [u8; MAC] {
+        self.sum.compute_unpadded(&self.rest[..self.rest_length]).into()
     }
 }
 

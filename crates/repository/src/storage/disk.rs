@@ -35,7 +35,8 @@ fn folder(class: Class) -> &'static str {
 
 impl Disk {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Disk { root: root.into() }
+        let root = root.into();
+        Disk { root: std::path::absolute(&root).unwrap_or(root) }
     }
 
     fn path(&self, class: Class, id: &Id) -> PathBuf {
