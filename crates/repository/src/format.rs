@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod go_json;
+mod go_time;
 pub mod index_file;
 pub mod key_file;
 pub mod lock_file;

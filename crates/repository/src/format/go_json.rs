@@ -19,7 +19,10 @@ pub(crate) fn push_string(text: &[u8], out: &mut Vec<u8>) {
     } else {
         for chunk in text.utf8_chunks() {
             push_escaped(chunk.valid().as_bytes(), out);
-            chunk.invalid().iter().for_each(|_| out.extend_from_slice(b"\\ufffd"));
+            chunk
+                .invalid()
+                .iter()
+                .for_each(|_| out.extend_from_slice(b"\\ufffd"));
         }
     }
     out.push(b'"');

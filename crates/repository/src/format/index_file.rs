@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use model::{Problem, Result};
 use serde::Deserialize;
 
+use super::go_json::push_number;
 use super::pack::{BlobKind, PackEntry};
 use crate::Id;
 
@@ -79,20 +80,16 @@ pub fn encode(packs: &[PackContents]) -> Vec<u8> {
 fn push_blob(at: usize, blob: &PackEntry, out: &mut Vec<u8>) {
     out.extend_from_slice(if at == 0 { b"{\"id\":\"" } else { b",{\"id\":\"" });
     blob.id.push_hex(out);
-    let kind = if blob.kind == BlobKind::Tree {
-        "tree"
-    } else {
-        "data"
-    };
-    out.extend_from_slice(
-        format!(
-            "\",\"type\":\"{kind}\",\"offset\":{},\"length\":{}",
-            blob.offset, blob.length
-        )
-        .as_bytes(),
-    );
+    out.extend_from_slice(match blob.kind {
+        BlobKind::Data => b"\",\"type\":\"data\",\"offset\":",
+        BlobKind::Tree => b"\",\"type\":\"tree\",\"offset\":",
+    });
+    push_number(u64::from(blob.offset), out);
+    out.extend_from_slice(b",\"length\":");
+    push_number(u64::from(blob.length), out);
     if blob.plain_length > 0 {
-        out.extend_from_slice(format!(",\"uncompressed_length\":{}", blob.plain_length).as_bytes());
+        out.extend_from_slice(b",\"uncompressed_length\":");
+        push_number(u64::from(blob.plain_length), out);
     }
     out.push(b'}');
 }

@@ -6,7 +6,7 @@
 use model::{Problem, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::go_json;
+use super::go_time::{parse_time, push_time};
 use crate::Id;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,12 +109,12 @@ pub fn time_text(ms: i64) -> String {
         nanos: (ms.rem_euclid(1000) * 1_000_000) as u32,
     };
     let mut text = Vec::with_capacity(32);
-    go_json::push_time(time, &mut text);
+    push_time(time, 0, &mut text);
     String::from_utf8_lossy(&text[1..text.len() - 1]).into_owned()
 }
 
 /// Milliseconds since 1970 UTC of an RFC 3339 time.
 pub fn parse_ms(text: &str) -> Result<i64> {
-    let time = go_json::parse_time(text)?;
+    let time = parse_time(text)?;
     Ok(time.seconds * 1000 + i64::from(time.nanos / 1_000_000))
 }

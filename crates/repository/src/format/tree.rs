@@ -4,16 +4,14 @@
 //! Rules: written byte for byte as restic writes it (in UTC, access time = modification time), names strictly ascending; read in any
 //! order of keys, with unknown keys passed over. Names are not trusted: ask [`Node::name_problem`] before using one on a disk.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{FileKind, Meta, Problem, Result};
+use model::{FileKind, Meta, Problem, Result, Timestamp};
 
-use super::go_json::{push_string, push_time, quote};
+use super::go_json::{push_name, push_number, push_string};
+use super::go_time::push_time;
 use crate::Id;
 
-#[path = "tree_read.rs"]
 mod read;
 
 pub use read::decode;
@@ -26,6 +24,10 @@ pub struct Node {
     pub content: Vec<Id>,
     /// Listing of a directory.
     pub subtree: Option<Id>,
+    /// What restic keeps of other systems' attributes: JSON, passed on as it was read.
+    pub generic_attributes: Option<Box<str>>,
+    /// What an old restic could not read of the entry.
+    pub error: Option<Box<str>>,
 }
 
 impl Node {
@@ -41,8 +43,14 @@ impl Node {
     }
 }
 
-/// The blob of a directory; nodes must be in strictly ascending order of their names.
+/// The blob of a directory, its times in UTC; nodes must be in strictly ascending order of their names.
 pub fn encode(nodes: &[Node]) -> Result<Vec<u8>> {
+    encode_with_offset(nodes, |_| 0)
+}
+
+/// As [`encode`], its times with the offset (seconds east of Greenwich) that is valid at each: as restic does beside us on a host
+/// whose zone is not UTC.
+pub fn encode_with_offset(nodes: &[Node], offset: impl Fn(Timestamp) -> i32) -> Result<Vec<u8>> {
     if let Some(pair) = nodes.windows(2).find(|pair| pair[0].name >= pair[1].name) {
         return Err(Problem::internal(format!(
             "a listing has “{}” twice or out of order",
@@ -55,7 +63,7 @@ pub fn encode(nodes: &[Node]) -> Result<Vec<u8>> {
         if at > 0 {
             out.push(b',');
         }
-        push_node(node, &mut out);
+        push_node(node, &offset, &mut out);
     }
     out.extend_from_slice(b"]}\n");
     Ok(out)
@@ -89,65 +97,73 @@ fn go_mode(meta: &Meta, kind_bits: u32) -> u32 {
     special.fold(meta.mode & 0o777 | kind_bits, |sum, (go, _)| sum | go)
 }
 
-fn push_node(node: &Node, out: &mut Vec<u8>) {
+fn push_node(node: &Node, offset: &impl Fn(Timestamp) -> i32, out: &mut Vec<u8>) {
     let meta = &node.meta;
     let (kind, kind_bits) = word(&meta.kind);
     out.extend_from_slice(b"{\"name\":");
-    push_string(&quote(&node.name), out);
+    push_name(&node.name, out);
     out.extend_from_slice(b",\"type\":\"");
     out.extend_from_slice(kind.as_bytes());
     out.push(b'"');
-    push_number(b",\"mode\":", u64::from(go_mode(meta, kind_bits)), out);
-    for (key, time) in [
-        (b",\"mtime\":", meta.mtime),
-        (b",\"atime\":", meta.mtime),
-        (b",\"ctime\":", meta.ctime),
-    ] {
-        out.extend_from_slice(key);
-        push_time(time, out);
-    }
-    push_always(b",\"uid\":", u64::from(meta.uid), out);
-    push_always(b",\"gid\":", u64::from(meta.gid), out);
-    push_text(b",\"user\":", &meta.user, out);
-    push_text(b",\"group\":", &meta.group, out);
-    push_number(b",\"inode\":", meta.inode, out);
-    push_number(b",\"device_id\":", meta.device, out);
+    push_nonzero(b",\"mode\":", u64::from(go_mode(meta, kind_bits)), out);
+    push_times(meta, offset, out);
+    out.extend_from_slice(b",\"uid\":");
+    push_number(u64::from(meta.uid), out);
+    out.extend_from_slice(b",\"gid\":");
+    push_number(u64::from(meta.gid), out);
+    push_text(b",\"user\":", meta.user.as_bytes(), out);
+    push_text(b",\"group\":", meta.group.as_bytes(), out);
+    push_nonzero(b",\"inode\":", meta.inode, out);
+    push_nonzero(b",\"device_id\":", meta.device, out);
     push_by_kind(meta, out);
     push_xattrs(meta, out);
+    if let Some(json) = &node.generic_attributes {
+        out.extend_from_slice(b",\"generic_attributes\":");
+        out.extend_from_slice(json.as_bytes());
+    }
     if let FileKind::BlockDevice { device } | FileKind::CharDevice { device } = meta.kind {
-        push_number(b",\"device\":", device, out);
+        push_nonzero(b",\"device\":", device, out);
     }
     push_content(node, out);
+    push_text(
+        b",\"error\":",
+        node.error.as_deref().unwrap_or_default().as_bytes(),
+        out,
+    );
+    out.push(b'}');
+}
+
+/// The access time is the modification time; equal texts are made once.
+fn push_times(meta: &Meta, offset: &impl Fn(Timestamp) -> i32, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"mtime\":");
+    let start = out.len();
+    push_time(meta.mtime, offset(meta.mtime), out);
+    let same = start..out.len();
+    out.extend_from_slice(b",\"atime\":");
+    out.extend_from_within(same.clone());
+    out.extend_from_slice(b",\"ctime\":");
+    if meta.ctime == meta.mtime {
+        out.extend_from_within(same);
+    } else {
+        push_time(meta.ctime, offset(meta.ctime), out);
+    }
 }
 
 /// Size, links and link target: not every kind has them.
 fn push_by_kind(meta: &Meta, out: &mut Vec<u8>) {
     if meta.is_file() {
-        push_number(b",\"size\":", meta.size, out);
+        push_nonzero(b",\"size\":", meta.size, out);
     }
     if !matches!(meta.kind, FileKind::Dir | FileKind::Fifo | FileKind::Socket) {
-        push_number(b",\"links\":", meta.links, out);
+        push_nonzero(b",\"links\":", meta.links, out);
     }
     if let FileKind::Symlink { target } = &meta.kind {
         let raw = target.as_os_str().as_encoded_bytes();
-        match String::from_utf8_lossy(raw) {
-            Cow::Borrowed(text) => push_text(b",\"linktarget\":", text, out),
-            Cow::Owned(_) => {
-                push_text(b",\"linktarget\":", &go_lossy(raw), out);
-                push_text(b",\"linktarget_raw\":", &STANDARD.encode(raw), out);
-            }
+        push_text(b",\"linktarget\":", raw, out);
+        if std::str::from_utf8(raw).is_err() {
+            push_text(b",\"linktarget_raw\":", STANDARD.encode(raw).as_bytes(), out);
         }
     }
-}
-
-/// Go replaces every invalid byte, one by one.
-fn go_lossy(raw: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in raw.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    text
 }
 
 fn push_xattrs(meta: &Meta, out: &mut Vec<u8>) {
@@ -158,7 +174,7 @@ fn push_xattrs(meta: &Meta, out: &mut Vec<u8>) {
             b","
         });
         out.extend_from_slice(b"{\"name\":");
-        push_string(&go_lossy(attribute.name.as_encoded_bytes()), out);
+        push_string(attribute.name.as_encoded_bytes(), out);
         out.extend_from_slice(b",\"value\":\"");
         out.extend_from_slice(STANDARD.encode(&attribute.value).as_bytes());
         out.extend_from_slice(b"\"}");
@@ -186,33 +202,18 @@ fn push_content(node: &Node, out: &mut Vec<u8>) {
         id.push_hex(out);
         out.push(b'"');
     }
-    out.push(b'}');
 }
 
-fn push_text(key: &[u8], text: &str, out: &mut Vec<u8>) {
+fn push_text(key: &[u8], text: &[u8], out: &mut Vec<u8>) {
     if !text.is_empty() {
         out.extend_from_slice(key);
         push_string(text, out);
     }
 }
 
-fn push_number(key: &[u8], number: u64, out: &mut Vec<u8>) {
+fn push_nonzero(key: &[u8], number: u64, out: &mut Vec<u8>) {
     if number != 0 {
-        push_always(key, number, out);
+        out.extend_from_slice(key);
+        push_number(number, out);
     }
-}
-
-fn push_always(key: &[u8], mut number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(key);
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }

@@ -1,4 +1,8 @@
 //! Reading of tree blobs, from any writer.
+//!
+//! Rules: keys may come in any order, `null` counts as absent, unknown keys are passed over. Each node is converted as it
+//! is met, so that a listing of hundreds of thousands is never held twice. Names are kept as they are, hostile ones too; a type that is not
+//! known, a time that is none, or a directory without listing make the whole listing damaged.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -8,16 +12,19 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::{FileKind, Meta, Problem, Result, Timestamp, Xattr};
-use serde::Deserialize;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::{Node, mode};
 use crate::Id;
-use crate::format::go_json::{parse_time, unquote};
+use crate::format::go_json::unquote;
+use crate::format::go_time::parse_time;
 
 #[derive(Deserialize)]
-struct RawTree<'a> {
-    #[serde(borrow, default)]
-    nodes: Option<Vec<RawNode<'a>>>,
+struct RawTree {
+    #[serde(default, deserialize_with = "nodes")]
+    nodes: Vec<Node>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +67,10 @@ struct RawNode<'a> {
     content: Option<Vec<Id>>,
     #[serde(default)]
     subtree: Option<Id>,
+    #[serde(borrow, default)]
+    generic_attributes: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -75,9 +86,9 @@ struct RawXattr<'a> {
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Word;
+        impl<'de> Visitor<'de> for Word {
             type Value = Text<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,16 +102,48 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             fn visit_str<E>(self, text: &str) -> std::result::Result<Text<'de>, E> {
                 Ok(Text(Cow::Owned(text.to_owned())))
             }
+
+            fn visit_unit<E>(self) -> std::result::Result<Text<'de>, E> {
+                Ok(Text::default())
+            }
         }
-        deserializer.deserialize_str(Visitor)
+        deserializer.deserialize_any(Word)
     }
 }
 
 /// The nodes of a tree blob.
 pub fn decode(json: &[u8]) -> Result<Vec<Node>> {
-    let raw: RawTree<'_> = serde_json::from_slice(json)
-        .map_err(|error| Problem::damaged("a directory listing is malformed").caused_by(error))?;
-    raw.nodes.unwrap_or_default().into_iter().map(node).collect()
+    let malformed = |error: &dyn std::fmt::Display| {
+        Problem::damaged(format!("a directory listing is malformed: {error}"))
+            .hint("`cairn repository check` finds what is damaged; the next backup stores it again")
+    };
+    let text = std::str::from_utf8(json).map_err(|error| malformed(&error))?;
+    let tree: RawTree = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    Ok(tree.nodes)
+}
+
+fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Node>, D::Error> {
+    struct List;
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<Node>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of nodes")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Vec<Node>, A::Error> {
+            let mut nodes = Vec::new();
+            while let Some(raw) = list.next_element::<RawNode<'de>>()? {
+                nodes.push(node(raw).map_err(|problem| A::Error::custom(problem.message()))?);
+            }
+            Ok(nodes)
+        }
+
+        fn visit_unit<E>(self) -> std::result::Result<Vec<Node>, E> {
+            Ok(Vec::new())
+        }
+    }
+    deserializer.deserialize_any(List)
 }
 
 fn node(raw: RawNode<'_>) -> Result<Node> {
@@ -142,6 +185,8 @@ fn node(raw: RawNode<'_>) -> Result<Node> {
         meta,
         content: raw.content.unwrap_or_default(),
         subtree: raw.subtree,
+        generic_attributes: raw.generic_attributes.map(|json| json.get().into()),
+        error: (!raw.error.0.is_empty()).then(|| raw.error.0.as_ref().into()),
     })
 }
 
