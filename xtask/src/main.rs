@@ -6,6 +6,9 @@
 //! Invariants: nothing here is linked into the product, and no crate of the product is linked in here, so that the
 //! chores work while the product does not compile.
 
+mod bench;
+mod dist;
+mod docs;
 mod files;
 mod run;
 mod test;
@@ -19,6 +22,9 @@ use run::Outcome;
 const USAGE: &str = "\
 cargo xtask <verb>
 
+  bench [engine|cairn]   whole programs against each other; writes bench/RESULTS.md
+  dist                   build the archive that people download
+  docs [--check]         write the pages that are made from the program, or check that they are current
   test [--all] [-- …]    run every test that the installed tools allow; --all installs what is missing
   tidy [part of a path]  check the rules of the house that neither rustc nor clippy knows
   tools [--install]      show the tools that tests and checks need, and install those that are missing";
@@ -38,6 +44,10 @@ fn dispatch(arguments: &[String]) -> Outcome {
     let root = files::root()?;
     match arguments.split_first() {
         Some((verb, rest)) => match verb.as_str() {
+            "bench" => bench::run(&root, rest),
+            "dist" => dist::run(&root, rest),
+            "docs" => docs::run(&root, rest),
+            "measure" => bench::measure(&root, rest),
             "test" => test::run(&root, rest),
             "tidy" => tidy::run(&root, rest),
             "tools" => tools::run(&root, rest),

@@ -169,8 +169,8 @@ pub(crate) fn run(_root: &Path, arguments: &[String]) -> Outcome {
         println!("{:<20} {state} ({})", tool.name, tool.serves);
     }
     println!(
-        "\nPATH begins with {}",
-        bin_folders().map(|folder| folder.display().to_string()).join(":")
+        "\nTools that were installed from here lie in {}",
+        cache().display()
     );
     Ok(())
 }
