@@ -6,6 +6,7 @@ pub mod config;
 pub mod go_json;
 mod go_time;
 pub mod index_file;
+mod json_pull;
 pub mod key_file;
 pub mod lock_file;
 pub mod pack;

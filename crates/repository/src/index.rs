@@ -139,11 +139,16 @@ impl Index {
     /// Reads all index files. Packs that rustic marked for deletion count only for blobs that lie nowhere else.
     pub(crate) fn load(storage: &dyn Storage, key: &Key) -> Result<Self> {
         let (files, packs) = load_packs(storage, key)?;
-        Ok(Index {
-            loaded: Loaded::new(&packs),
+        Ok(Index::of(&packs, files))
+    }
+
+    /// The index of these packs.
+    pub(crate) fn of(packs: &[PackContents], files: HashSet<Id>) -> Self {
+        Index {
+            loaded: Loaded::new(packs),
             fresh: RwLock::default(),
             files,
-        })
+        }
     }
 
     /// The index files that this view was made from.

@@ -25,11 +25,18 @@ mod restore;
 mod stats;
 pub mod storage;
 mod tree;
+mod used;
 mod write;
 
+pub use check::{Finding, Level, Report};
+pub use copy::Copied;
+pub use diff::Change;
 pub use format::snapshot::Snapshot;
 pub use lock::Operation;
+pub use prune::{GRACE_MS, PrunePlan};
+pub use repair::RepairPlan;
 pub use repository::{Options, Repository};
+pub use stats::Stats;
 pub use tree::{Entry, FileReader, Tree};
 pub use write::{Settled, SnapshotMeta, Unread, Writer};
 

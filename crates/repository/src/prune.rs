@@ -1,1 +1,277 @@
-//! (being written)
+//! Frees what no snapshot uses any more.
+//!
+//! Nouns: a [`PrunePlan`] says which packs go and which are written anew; it is data, made without changing anything. Performing it: new
+//! packs durable, new index durable, old index gone, packs gone.
+//!
+//! Rules: any error while looking (a listing, a tree, an index) ends it before the first deletion; a blob that is used but in no index
+//! ends it; a pack that became unused goes only when it is older than the grace, so that a writer that slept loses
+//! nothing; the new index is read back and compared before anything is deleted. Exclusive lock throughout.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{Cancel, Problem, Progress, Result};
+
+use crate::Id;
+use crate::format::index_file::{self, PackContents};
+use crate::format::pack::{self, BlobKind, PackEntry};
+use crate::index::{self, Index};
+use crate::lock::{Lock, Operation};
+use crate::repository::Repository;
+use crate::storage::{Class, Stored};
+use crate::used::Used;
+use crate::write::OpenPack;
+
+#[path = "prune_perform.rs"]
+mod perform;
+
+/// Packs younger than this are not deleted for being unused.
+pub const GRACE_MS: i64 = 24 * 3600 * 1000;
+/// Up to this part of what is used may stay unused inside packs.
+const MAX_UNUSED_PERCENT: u64 = 5;
+/// Packs below this are put together when there are many of them.
+const SMALL_PACK: u64 = 4 << 20;
+const MANY_SMALL: usize = 10;
+
+/// What a prune would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrunePlan {
+    /// In no index: left by interrupted runs.
+    pub delete_unindexed: Vec<Id>,
+    /// Indexed, with nothing in them that is used.
+    pub delete_unused: Vec<Id>,
+    /// Unused, but too young to go; they leave the index and stay for the next prune.
+    pub wait: Vec<Id>,
+    /// Their used blobs are written into new packs.
+    pub repack: Vec<Id>,
+    pub bytes_freed: u64,
+    pub bytes_repacked: u64,
+    pub bytes_used: u64,
+    pub bytes_stay_unused: u64,
+    /// Packs of the index that are neither used nor stored.
+    pub forgotten: Vec<Id>,
+    /// Index files that are replaced.
+    pub index_files: usize,
+}
+
+impl PrunePlan {
+    pub fn is_empty(&self) -> bool {
+        self.delete_unindexed.is_empty()
+            && self.delete_unused.is_empty()
+            && self.repack.is_empty()
+            && self.forgotten.is_empty()
+    }
+}
+
+/// Everything that was looked at for a plan.
+struct View {
+    files: HashSet<Id>,
+    packs: Vec<PackContents>,
+    stored: HashMap<Id, Stored>,
+    used: Used,
+}
+
+impl Repository {
+    /// What pruning would do now. `grace_ms` is [`GRACE_MS`] unless nobody else writes.
+    pub fn plan_prune(&self, grace_ms: i64, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
+        let _lock = self.lock(Operation::Read)?;
+        Ok(self
+            .look(progress, cancel)?
+            .plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64))
+    }
+
+    /// Prunes; what was done.
+    pub fn prune(&self, grace_ms: i64, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
+        self.check_deletable()?;
+        let lock = self.lock(Operation::Prune)?;
+        let view = self.look(progress, cancel)?;
+        let plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
+        self.perform(&view, &plan, &lock, progress, cancel)?;
+        self.reload_index()?;
+        Ok(plan)
+    }
+
+    /// Looks at everything; any doubt is an error.
+    fn look(&self, progress: &Progress, cancel: &Cancel) -> Result<View> {
+        progress.phase("snapshots");
+        let snapshots = self.snapshots()?;
+        progress.phase("index");
+        let (files, packs) = index::load_packs(self.storage(), &self.0.key)?;
+        let index = Index::of(&packs, files.clone());
+        progress.phase("listings");
+        let roots = snapshots.iter().map(|snapshot| snapshot.tree);
+        let used = self.walk_used(&index, roots, progress, cancel, &|id, nodes| {
+            nodes
+                .map(|_| ())
+                .map_err(|problem| unsure(&problem.context(format!("listing {}", id.short()))))
+        })?;
+        if let Some((kind, id)) = used.iter().find(|(kind, id)| !index.contains(*kind, id)) {
+            return Err(unsure(&crate::read::missing(*kind, id)));
+        }
+        let stored = self
+            .storage()
+            .list(Class::Pack)?
+            .into_iter()
+            .map(|found| (found.id, found))
+            .collect();
+        let view = View {
+            files,
+            packs,
+            stored,
+            used,
+        };
+        view.check_stored()?;
+        Ok(view)
+    }
+}
+
+fn unsure(problem: &Problem) -> Problem {
+    Problem::damaged(format!("not pruned, nothing was deleted: {}", problem.message()))
+        .hint("run `cairn repository check`, then `cairn repository repair`")
+}
+
+impl View {
+    /// Every pack that holds something used must be there with its right size.
+    fn check_stored(&self) -> Result<()> {
+        for pack in &self.packs {
+            if !pack
+                .blobs
+                .iter()
+                .any(|entry| self.used.contains(&(entry.kind, entry.id)))
+            {
+                continue;
+            }
+            let size = self.stored.get(&pack.id).map(|stored| stored.size);
+            if size != Some(pack::file_size(&pack.blobs)) {
+                let what = if size.is_none() {
+                    "is missing"
+                } else {
+                    "has another size than the index says"
+                };
+                return Err(unsure(&Problem::damaged(format!(
+                    "pack {} {what}",
+                    pack.id.short()
+                ))));
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&self, grace_ms: i64, now_ms: i64, pack_size: u64) -> PrunePlan {
+        let mut plan = PrunePlan {
+            index_files: self.files.len(),
+            ..PrunePlan::default()
+        };
+        let is_old = |id: &Id| {
+            // A storage that does not tell times cannot be asked to wait.
+            self.stored
+                .get(id)
+                .is_some_and(|stored| stored.modified_ms.is_none_or(|ms| now_ms - ms >= grace_ms))
+        };
+        let indexed: HashSet<Id> = self.packs.iter().map(|pack| pack.id).collect();
+        for (id, stored) in self.stored.iter().filter(|(id, _)| !indexed.contains(*id)) {
+            if is_old(id) {
+                plan.bytes_freed += stored.size;
+                plan.delete_unindexed.push(*id);
+            } else {
+                plan.wait.push(*id);
+            }
+        }
+        let keeper = self.keepers();
+        let mut partly = Vec::new();
+        let mut small = Vec::new();
+        for pack in &self.packs {
+            let is_kept = |entry: &&PackEntry| keeper.get(&(entry.kind, entry.id)) == Some(&pack.id);
+            let used: u64 = pack
+                .blobs
+                .iter()
+                .filter(is_kept)
+                .map(|entry| u64::from(entry.length))
+                .sum();
+            let total: u64 = pack.blobs.iter().map(|entry| u64::from(entry.length)).sum();
+            plan.bytes_used += used;
+            if used == 0 {
+                self.plan_unused(pack, &is_old, &mut plan);
+            } else if pack.blobs.iter().any(|entry| entry.kind != pack.blobs[0].kind) {
+                plan.repack.push(pack.id);
+                plan.bytes_repacked += used;
+            } else if used < total {
+                partly.push((pack.id, used, total - used, pack.blobs[0].kind));
+            } else if total < SMALL_PACK.min(pack_size / 2) {
+                small.push((pack.id, used));
+            }
+        }
+        plan_partly(partly, &mut plan);
+        if small.len() >= MANY_SMALL {
+            plan.bytes_repacked += small.iter().map(|(_, used)| used).sum::<u64>();
+            plan.repack.extend(small.into_iter().map(|(id, _)| id));
+        }
+        plan.repack.sort_unstable();
+        plan
+    }
+
+    fn plan_unused(&self, pack: &PackContents, is_old: &dyn Fn(&Id) -> bool, plan: &mut PrunePlan) {
+        match self.stored.get(&pack.id) {
+            None => plan.forgotten.push(pack.id),
+            Some(stored) if is_old(&pack.id) => {
+                plan.bytes_freed += stored.size;
+                plan.delete_unused.push(pack.id);
+            }
+            Some(stored) => {
+                plan.bytes_stay_unused += stored.size;
+                plan.wait.push(pack.id);
+            }
+        }
+    }
+
+    /// Which pack's copy of each used blob is kept: one that is full of used ones, when there is a choice.
+    fn keepers(&self) -> HashMap<(BlobKind, Id), Id> {
+        let used_part = |pack: &PackContents| {
+            let used = pack
+                .blobs
+                .iter()
+                .filter(|entry| self.used.contains(&(entry.kind, entry.id)))
+                .count();
+            (used * 1000 / pack.blobs.len().max(1), pack.id)
+        };
+        let mut packs: Vec<&PackContents> = self
+            .packs
+            .iter()
+            .filter(|pack| self.stored.contains_key(&pack.id))
+            .collect();
+        packs.sort_by_cached_key(|pack| std::cmp::Reverse(used_part(pack)));
+        let mut keepers = HashMap::new();
+        for pack in packs {
+            for entry in pack
+                .blobs
+                .iter()
+                .filter(|entry| self.used.contains(&(entry.kind, entry.id)))
+            {
+                keepers.entry((entry.kind, entry.id)).or_insert(pack.id);
+            }
+        }
+        keepers
+    }
+}
+
+/// The most wasteful first, listings before data, until what stays unused is little.
+fn plan_partly(mut partly: Vec<(Id, u64, u64, BlobKind)>, plan: &mut PrunePlan) {
+    let mut unused: u64 = partly.iter().map(|(_, _, unused, _)| unused).sum();
+    let allowed = plan.bytes_used * MAX_UNUSED_PERCENT / 100;
+    partly.sort_by_key(|(id, used, unused, kind)| {
+        (
+            *kind == BlobKind::Data,
+            std::cmp::Reverse(unused * 1000 / (used + unused)),
+            *id,
+        )
+    });
+    for (id, used, free, kind) in partly {
+        if unused <= allowed && kind == BlobKind::Data {
+            break;
+        }
+        plan.repack.push(id);
+        plan.bytes_repacked += used;
+        plan.bytes_freed += free;
+        unused -= free;
+    }
+    plan.bytes_stay_unused += unused;
+}

@@ -10,6 +10,7 @@
 
 mod announce;
 mod assembly;
+mod blobs;
 mod feeder;
 mod packer;
 mod parent;
@@ -22,6 +23,9 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 use model::{Cancel, Content, Meta, Progress, Result};
+
+pub(crate) use blobs::BlobWriter;
+pub(crate) use packer::OpenPack;
 
 use crate::Id;
 use crate::format::snapshot::{Snapshot, Summary, time_text};

@@ -202,7 +202,13 @@ pub trait Source: Send + Sync {
 
     fn plan(&self, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft>;
 
-    fn apply(&self, request: &Request<'_>, tree: &dyn Tree, journal: &mut dyn Journal, cx: &Context) -> Result<Outcome>;
+    fn apply(
+        &self,
+        request: &Request<'_>,
+        tree: &dyn Tree,
+        journal: &mut dyn Journal,
+        cx: &Context,
+    ) -> Result<Outcome>;
 
     /// Is the thing in a state in which it may be restored? Stops or locks it where its settings say so; refuses
     /// with a hint otherwise. Called after the safety backup, before the drift check.

@@ -8,6 +8,6 @@ mod boundary;
 pub mod folder;
 
 pub use boundary::{
-    Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Materialize, Obstacle, Outcome, PartInfo,
-    ReadSeek, Request, Sink, Skipped, Source, Step, Tree, Wanted,
+    Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Materialize, Obstacle, Outcome,
+    PartInfo, ReadSeek, Request, Sink, Skipped, Source, Step, Tree, Wanted,
 };

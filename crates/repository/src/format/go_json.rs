@@ -7,8 +7,6 @@
 
 use std::borrow::Cow;
 
-use model::{Problem, Result};
-
 use super::printable::is_printable;
 
 /// Appends `"…"`. Every byte that is not UTF-8 becomes the six characters `\ufffd`.
@@ -123,18 +121,17 @@ fn quote_character(character: char, quoted: &mut String) {
     }
 }
 
-/// The raw bytes of a quoted name.
-pub(crate) fn unquote(text: &str) -> Result<Vec<u8>> {
+/// The raw bytes of a quoted name, unless it has an escape that Go does not know.
+pub(crate) fn unquote(text: &str) -> Option<Vec<u8>> {
     let mut rest = text.as_bytes();
     let mut raw = Vec::with_capacity(rest.len());
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
         raw.extend_from_slice(&rest[..at]);
-        let used = unquote_one(&rest[at + 1..], &mut raw)
-            .ok_or_else(|| Problem::damaged(format!("the name “{text}” has an unknown escape")))?;
+        let used = unquote_one(&rest[at + 1..], &mut raw)?;
         rest = &rest[at + 1 + used..];
     }
     raw.extend_from_slice(rest);
-    Ok(raw)
+    Some(raw)
 }
 
 /// Reads what follows a backslash; how many bytes that was.

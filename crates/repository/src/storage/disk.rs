@@ -36,7 +36,9 @@ fn folder(class: Class) -> &'static str {
 impl Disk {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        Disk { root: std::path::absolute(&root).unwrap_or(root) }
+        Disk {
+            root: std::path::absolute(&root).unwrap_or(root),
+        }
     }
 
     fn path(&self, class: Class, id: &Id) -> PathBuf {

@@ -48,6 +48,15 @@ impl OpenPack {
         )
     }
 
+    /// Takes over a sealed blob.
+    pub(crate) fn push(&mut self, entry: &PackEntry, sealed: &[u8]) {
+        self.entries.push(PackEntry {
+            offset: self.bytes.len() as u32,
+            ..*entry
+        });
+        self.bytes.extend_from_slice(sealed);
+    }
+
     /// Takes over the blobs of another one.
     fn append(&mut self, other: &OpenPack) {
         let base = self.bytes.len() as u32;

@@ -23,7 +23,11 @@ pub struct IgnoreRules {
 impl IgnoreRules {
     /// Leaves nothing out.
     pub fn none() -> Self {
-        IgnoreRules { root: PathBuf::new(), rules: Gitignore::empty(), empty: true }
+        IgnoreRules {
+            root: PathBuf::new(),
+            rules: Gitignore::empty(),
+            empty: true,
+        }
     }
 
     /// Patterns of the settings, then those of the files in the folder's root.
@@ -35,16 +39,26 @@ impl IgnoreRules {
         if with_files {
             for name in FILES {
                 let path = root.join(name);
-                let is_plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST);
+                let is_plain = path
+                    .symlink_metadata()
+                    .is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST);
                 if is_plain {
                     let text = std::fs::read_to_string(&path);
-                    let text = text.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
-                    text.lines().try_for_each(|line| add(&mut builder, line, &path.display().to_string()))?;
+                    let text =
+                        text.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+                    text.lines()
+                        .try_for_each(|line| add(&mut builder, line, &path.display().to_string()))?;
                 }
             }
         }
-        let rules = builder.build().map_err(|error| Problem::invalid(format!("the ignore patterns are not usable: {error}")))?;
-        Ok(IgnoreRules { root: root.to_path_buf(), empty: rules.is_empty(), rules })
+        let rules = builder
+            .build()
+            .map_err(|error| Problem::invalid(format!("the ignore patterns are not usable: {error}")))?;
+        Ok(IgnoreRules {
+            root: root.to_path_buf(),
+            empty: rules.is_empty(),
+            rules,
+        })
     }
 
     /// Is the entry at this path (relative to the root) left out by a rule of its own? Its parents are asked by who walks.
@@ -54,7 +68,11 @@ impl IgnoreRules {
 
     /// Is the entry, or any folder above it, left out?
     pub fn leaves_out(&self, relative: &Path, is_dir: bool) -> bool {
-        !self.empty && self.rules.matched_path_or_any_parents(self.root.join(relative), is_dir).is_ignore()
+        !self.empty
+            && self
+                .rules
+                .matched_path_or_any_parents(self.root.join(relative), is_dir)
+                .is_ignore()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -63,8 +81,8 @@ impl IgnoreRules {
 }
 
 fn add(builder: &mut GitignoreBuilder, line: &str, place: &str) -> Result<()> {
-    builder
-        .add_line(None, line)
-        .map(|_| ())
-        .map_err(|error| Problem::invalid(format!("“{line}” in {place} is not an ignore pattern: {error}")).hint("the syntax is that of .gitignore"))
+    builder.add_line(None, line).map(|_| ()).map_err(|error| {
+        Problem::invalid(format!("“{line}” in {place} is not an ignore pattern: {error}"))
+            .hint("the syntax is that of .gitignore")
+    })
 }

@@ -14,7 +14,10 @@ pub(super) struct Owners {
 
 impl Owners {
     pub(super) fn read() -> Self {
-        Owners { users: names("/etc/passwd"), groups: names("/etc/group") }
+        Owners {
+            users: names("/etc/passwd"),
+            groups: names("/etc/group"),
+        }
     }
 
     pub(super) fn user(&self, uid: u32) -> String {

@@ -27,7 +27,11 @@ pub struct WalkOptions {
 
 impl Default for WalkOptions {
     fn default() -> Self {
-        WalkOptions { ignore: IgnoreRules::none(), one_file_system: false, cancel: Cancel::new() }
+        WalkOptions {
+            ignore: IgnoreRules::none(),
+            one_file_system: false,
+            cancel: Cancel::new(),
+        }
     }
 }
 
@@ -53,7 +57,11 @@ pub fn root_meta(root: &Path) -> Result<Meta> {
     let walker = Walker::new(root, &options);
     let mut meta = walker.meta(&stat, || Ok(PathBuf::new())).map_err(problem)?;
     if !meta.is_dir() {
-        let what = if matches!(meta.kind, FileKind::Symlink { .. }) { "a link" } else { "no folder" };
+        let what = if matches!(meta.kind, FileKind::Symlink { .. }) {
+            "a link"
+        } else {
+            "no folder"
+        };
         return Err(Problem::invalid(format!("{} is {what}", root.display())).hint("name the folder itself"));
     }
     meta.xattrs = xattrs(root);
@@ -62,7 +70,8 @@ pub fn root_meta(root: &Path) -> Result<Meta> {
 
 /// Visits everything below the root.
 pub fn walk(root: &Path, options: &WalkOptions, visit: &mut Visit<'_>) -> Result<Walked> {
-    let problem = |error: Errno| Problem::io(format!("cannot read the folder {}", root.display()), error.into());
+    let problem =
+        |error: Errno| Problem::io(format!("cannot read the folder {}", root.display()), error.into());
     let handle = open_dir(CWD, root.as_os_str()).map_err(problem)?;
     let device = rustix::fs::fstat(&handle).map_err(problem)?.st_dev;
     let mut walker = Walker::new(root, options);
@@ -145,19 +154,28 @@ impl<'a> Walker<'a> {
             Err(error) => return Ok(self.skip(error)),
         };
         if meta.kind == FileKind::Socket {
-            self.seen.skipped.push((self.relative.clone(), "a socket has no content".to_owned()));
+            self.seen
+                .skipped
+                .push((self.relative.clone(), "a socket has no content".to_owned()));
             return Ok(());
         }
         if !matches!(meta.kind, FileKind::Symlink { .. }) {
             meta.xattrs = xattrs(&self.full);
         }
         self.seen.entries += 1;
-        if is_dir { self.directory(dir, name, &stat, meta, visit) } else { self.leaf(meta, visit) }
+        if is_dir {
+            self.directory(dir, name, &stat, meta, visit)
+        } else {
+            self.leaf(meta, visit)
+        }
     }
 
     fn leaf(&mut self, meta: Meta, visit: &mut Visit<'_>) -> Result<()> {
         let content = if meta.is_file() && meta.size > 0 {
-            Content::Path { path: self.full.clone(), chunking: Chunking::Auto }
+            Content::Path {
+                path: self.full.clone(),
+                chunking: Chunking::Auto,
+            }
         } else {
             Content::None
         };
@@ -168,12 +186,20 @@ impl<'a> Walker<'a> {
         visit(&self.relative, meta, content)
     }
 
-    fn directory(&mut self, dir: &OwnedFd, name: &CString, stat: &Stat, meta: Meta, visit: &mut Visit<'_>) -> Result<()> {
+    fn directory(
+        &mut self,
+        dir: &OwnedFd,
+        name: &CString,
+        stat: &Stat,
+        meta: Meta,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
         if self.options.one_file_system && stat.st_dev != self.device {
             // The mount point itself is kept, as an empty folder.
             return visit(&self.relative, meta, Content::None);
         }
-        let opened = open_dir(dir, OsStr::from_bytes(name.to_bytes())).and_then(|handle| Ok((names(&handle)?, handle)));
+        let opened = open_dir(dir, OsStr::from_bytes(name.to_bytes()))
+            .and_then(|handle| Ok((names(&handle)?, handle)));
         match opened {
             Ok((names, handle)) => {
                 visit(&self.relative, meta, Content::None)?;
@@ -187,10 +213,16 @@ impl<'a> Walker<'a> {
     }
 
     fn skip(&mut self, error: Errno) {
-        self.seen.skipped.push((self.relative.clone(), std::io::Error::from(error).to_string()));
+        self.seen
+            .skipped
+            .push((self.relative.clone(), std::io::Error::from(error).to_string()));
     }
 
-    fn meta(&self, stat: &Stat, link: impl FnOnce() -> rustix::io::Result<PathBuf>) -> rustix::io::Result<Meta> {
+    fn meta(
+        &self,
+        stat: &Stat,
+        link: impl FnOnce() -> rustix::io::Result<PathBuf>,
+    ) -> rustix::io::Result<Meta> {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => FileKind::Dir,
             FileType::Symlink => FileKind::Symlink { target: link()? },
@@ -212,7 +244,11 @@ impl<'a> Walker<'a> {
             inode: stat.st_ino,
             device: stat.st_dev,
             links: if kind == FileKind::Dir { 0 } else { stat.st_nlink },
-            size: if kind == FileKind::File { stat.st_size as u64 } else { 0 },
+            size: if kind == FileKind::File {
+                stat.st_size as u64
+            } else {
+                0
+            },
             xattrs: Vec::new(),
             kind,
         })
@@ -226,7 +262,14 @@ fn xattrs(path: &Path) -> Vec<Xattr> {
         Ok(0) | Err(Errno::NOTSUP | Errno::ACCESS | Errno::NOENT) => Vec::new(),
         _ => {
             let names = xattr::list(path).into_iter().flatten();
-            names.filter_map(|name| Some(Xattr { value: xattr::get(path, &name).ok()??, name })).collect()
+            names
+                .filter_map(|name| {
+                    Some(Xattr {
+                        value: xattr::get(path, &name).ok()??,
+                        name,
+                    })
+                })
+                .collect()
         }
     }
 }

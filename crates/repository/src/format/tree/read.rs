@@ -1,8 +1,8 @@
 //! Reading of tree blobs, from any writer.
 //!
-//! Rules: keys may come in any order, `null` counts as absent, unknown keys are passed over. Each node is converted as it
-//! is met, so that a listing of hundreds of thousands is never held twice. Names are kept as they are, hostile ones too; a type that is not
-//! known, a time that is none, or a directory without listing make the whole listing damaged.
+//! Rules: keys may come in any order, `null` counts as absent, unknown keys are passed over. Each node is made as it is
+//! met, so that a listing of hundreds of thousands is never held twice. Names are kept as they are, hostile ones too; a type that is
+//! not known, a time that is none, or a directory without listing make the whole listing damaged.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -11,227 +11,251 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{FileKind, Meta, Problem, Result, Timestamp, Xattr};
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use model::{FileKind, Problem, Result, Timestamp, Xattr};
 
 use super::{Node, mode};
 use crate::Id;
 use crate::format::go_json::unquote;
 use crate::format::go_time::parse_time;
-
-#[derive(Deserialize)]
-struct RawTree {
-    #[serde(default, deserialize_with = "nodes")]
-    nodes: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-struct RawNode<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(default)]
-    mode: u32,
-    #[serde(borrow, default)]
-    mtime: Text<'a>,
-    #[serde(borrow, default)]
-    ctime: Text<'a>,
-    #[serde(default)]
-    uid: u32,
-    #[serde(default)]
-    gid: u32,
-    #[serde(borrow, default)]
-    user: Text<'a>,
-    #[serde(borrow, default)]
-    group: Text<'a>,
-    #[serde(default)]
-    inode: u64,
-    #[serde(default)]
-    device_id: u64,
-    #[serde(default)]
-    size: u64,
-    #[serde(default)]
-    links: u64,
-    #[serde(borrow, default)]
-    linktarget: Text<'a>,
-    #[serde(borrow, default)]
-    linktarget_raw: Text<'a>,
-    #[serde(borrow, default)]
-    extended_attributes: Option<Vec<RawXattr<'a>>>,
-    #[serde(default)]
-    device: u64,
-    #[serde(default)]
-    content: Option<Vec<Id>>,
-    #[serde(default)]
-    subtree: Option<Id>,
-    #[serde(borrow, default)]
-    generic_attributes: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawXattr<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    value: Option<Text<'a>>,
-}
-
-/// A string that is borrowed when it has no escapes.
-#[derive(Default)]
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Word;
-        impl<'de> Visitor<'de> for Word {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> std::result::Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-        }
-        deserializer.deserialize_any(Word)
-    }
-}
+use crate::format::json_pull::{Parsed, Pull};
 
 /// The nodes of a tree blob.
 pub fn decode(json: &[u8]) -> Result<Vec<Node>> {
-    let malformed = |error: &dyn std::fmt::Display| {
-        Problem::damaged(format!("a directory listing is malformed: {error}"))
-            .hint("`cairn repository check` finds what is damaged; the next backup stores it again")
-    };
-    let text = std::str::from_utf8(json).map_err(|error| malformed(&error))?;
-    let tree: RawTree = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-    Ok(tree.nodes)
+    let text = std::str::from_utf8(json).map_err(|error| malformed("it is not UTF-8").caused_by(error))?;
+    let mut pull = Pull::new(text);
+    let tree = tree(&mut pull);
+    tree.map_err(|expected| malformed(format_args!("expected {expected} before byte {}", pull.at())))
 }
 
-fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Node>, D::Error> {
-    struct List;
-    impl<'de> Visitor<'de> for List {
-        type Value = Vec<Node>;
+fn malformed(why: impl std::fmt::Display) -> Problem {
+    Problem::damaged(format!("a directory listing is malformed: {why}"))
+        .hint("`cairn repository check` finds what else is damaged")
+}
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a list of nodes")
-        }
+fn tree(pull: &mut Pull<'_>) -> Parsed<Vec<Node>> {
+    let mut nodes = Vec::new();
+    pull.object(|pull, key| match key {
+        "nodes" => pull.list(|pull| {
+            nodes.push(node(pull)?);
+            Ok(())
+        }),
+        _ => pull.skip().map(drop),
+    })?;
+    pull.end()?;
+    Ok(nodes)
+}
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Vec<Node>, A::Error> {
-            let mut nodes = Vec::new();
-            while let Some(raw) = list.next_element::<RawNode<'de>>()? {
-                nodes.push(node(raw).map_err(|problem| A::Error::custom(problem.message()))?);
+#[derive(Clone, Copy)]
+enum Field {
+    Name,
+    Type,
+    Mode,
+    Mtime,
+    Ignored,
+    Ctime,
+    Uid,
+    Gid,
+    User,
+    Group,
+    Inode,
+    DeviceId,
+    Size,
+    Links,
+    Target,
+    RawTarget,
+    Xattrs,
+    Generic,
+    Device,
+    Content,
+    Subtree,
+    Error,
+}
+
+/// In the order in which they are written: the next key is nearly always one of the next few.
+const FIELDS: [(&str, Field); 22] = [
+    ("name", Field::Name),
+    ("type", Field::Type),
+    ("mode", Field::Mode),
+    ("mtime", Field::Mtime),
+    ("atime", Field::Ignored),
+    ("ctime", Field::Ctime),
+    ("uid", Field::Uid),
+    ("gid", Field::Gid),
+    ("user", Field::User),
+    ("group", Field::Group),
+    ("inode", Field::Inode),
+    ("device_id", Field::DeviceId),
+    ("size", Field::Size),
+    ("links", Field::Links),
+    ("linktarget", Field::Target),
+    ("linktarget_raw", Field::RawTarget),
+    ("extended_attributes", Field::Xattrs),
+    ("generic_attributes", Field::Generic),
+    ("device", Field::Device),
+    ("content", Field::Content),
+    ("subtree", Field::Subtree),
+    ("error", Field::Error),
+];
+
+/// A node of which not everything has been read yet.
+#[derive(Default)]
+struct Draft<'a> {
+    node: Node,
+    named: bool,
+    kind: Cow<'a, str>,
+    go_mode: u32,
+    device: u64,
+    target: Cow<'a, str>,
+    raw_target: Cow<'a, str>,
+}
+
+fn node(pull: &mut Pull<'_>) -> Parsed<Node> {
+    let mut draft = Draft::default();
+    let mut next = 0;
+    pull.object(|pull, key| {
+        let found = (next..FIELDS.len())
+            .chain(0..next)
+            .find(|at| FIELDS[*at].0 == key);
+        let Some(at) = found else {
+            return pull.skip().map(drop);
+        };
+        next = at + 1;
+        draft.read(FIELDS[at].1, pull)
+    })?;
+    draft.finish()
+}
+
+impl<'a> Draft<'a> {
+    fn read(&mut self, field: Field, pull: &mut Pull<'a>) -> Parsed<()> {
+        let meta = &mut self.node.meta;
+        match field {
+            Field::Name => {
+                self.node.name = name(&pull.string()?)?;
+                self.named = true;
             }
-            Ok(nodes)
+            Field::Type => self.kind = pull.string()?,
+            Field::Mode => self.go_mode = pull.small()?,
+            Field::Mtime => meta.mtime = time(&pull.text()?)?,
+            Field::Ignored => drop(pull.text()?),
+            Field::Ctime => meta.ctime = time(&pull.text()?)?,
+            Field::Uid => meta.uid = pull.small()?,
+            Field::Gid => meta.gid = pull.small()?,
+            Field::User => meta.user = pull.text()?.into_owned(),
+            Field::Group => meta.group = pull.text()?.into_owned(),
+            Field::Inode => meta.inode = pull.number()?,
+            Field::DeviceId => meta.device = pull.number()?,
+            Field::Size => meta.size = pull.number()?,
+            Field::Links => meta.links = pull.number()?,
+            Field::Target => self.target = pull.text()?,
+            Field::RawTarget => self.raw_target = pull.text()?,
+            Field::Xattrs => meta.xattrs = xattrs(pull)?,
+            Field::Generic if !pull.null() => self.node.generic_attributes = Some(pull.skip()?.into()),
+            Field::Generic => {}
+            Field::Device => self.device = pull.number()?,
+            Field::Content => self.node.content = content(pull)?,
+            Field::Subtree if !pull.null() => self.node.subtree = Some(id(&pull.string()?)?),
+            Field::Subtree => {}
+            Field::Error => {
+                let text = pull.text()?;
+                self.node.error = (!text.is_empty()).then(|| text.into());
+            }
         }
-
-        fn visit_unit<E>(self) -> std::result::Result<Vec<Node>, E> {
-            Ok(Vec::new())
-        }
+        Ok(())
     }
-    deserializer.deserialize_any(List)
+
+    fn finish(self) -> Parsed<Node> {
+        let kind = self.kind()?;
+        let mut node = self.node;
+        if !self.named {
+            return Err("a name");
+        }
+        if kind == FileKind::Dir && node.subtree.is_none() {
+            return Err("the listing of a directory");
+        }
+        if kind != FileKind::File {
+            node.meta.size = 0;
+        }
+        let special = mode::SPECIAL.iter().filter(|(go, _)| self.go_mode & go != 0);
+        node.meta.mode = special.fold(self.go_mode & 0o777, |sum, (_, unix)| sum | unix);
+        node.meta.kind = kind;
+        Ok(node)
+    }
+
+    fn kind(&self) -> Parsed<FileKind> {
+        let device = self.device;
+        Ok(match &*self.kind {
+            "file" => FileKind::File,
+            "dir" => FileKind::Dir,
+            "symlink" => FileKind::Symlink {
+                target: self.target()?,
+            },
+            "dev" => FileKind::BlockDevice { device },
+            "chardev" => FileKind::CharDevice { device },
+            "fifo" => FileKind::Fifo,
+            "socket" => FileKind::Socket,
+            _ => return Err("a known type"),
+        })
+    }
+
+    fn target(&self) -> Parsed<PathBuf> {
+        if self.raw_target.is_empty() {
+            return Ok(PathBuf::from(&*self.target));
+        }
+        base64(&self.raw_target).map(|bytes| PathBuf::from(OsString::from_vec(bytes)))
+    }
 }
 
-fn node(raw: RawNode<'_>) -> Result<Node> {
-    let name = if raw.name.0.contains('\\') {
-        unquote(&raw.name.0)?
+fn name(text: &str) -> Parsed<Vec<u8>> {
+    if text.contains('\\') {
+        unquote(text).ok_or("a name with known escapes")
     } else {
-        raw.name.0.as_bytes().to_vec()
-    };
-    let kind = kind(&raw)?;
-    let special = mode::SPECIAL.iter().filter(|(go, _)| raw.mode & go != 0);
-    let meta = Meta {
-        mode: special.fold(raw.mode & 0o777, |sum, (_, unix)| sum | unix),
-        mtime: time(&raw.mtime)?,
-        ctime: time(&raw.ctime)?,
-        uid: raw.uid,
-        gid: raw.gid,
-        user: raw.user.0.into_owned(),
-        group: raw.group.0.into_owned(),
-        inode: raw.inode,
-        device: raw.device_id,
-        links: raw.links,
-        size: if kind == FileKind::File { raw.size } else { 0 },
-        xattrs: raw
-            .extended_attributes
-            .unwrap_or_default()
-            .into_iter()
-            .map(xattr)
-            .collect::<Result<_>>()?,
-        kind,
-    };
-    if meta.is_dir() && raw.subtree.is_none() {
-        return Err(Problem::damaged(format!(
-            "the directory “{}” has no listing",
-            String::from_utf8_lossy(&name)
-        )));
+        Ok(text.as_bytes().to_vec())
     }
-    Ok(Node {
-        name,
-        meta,
-        content: raw.content.unwrap_or_default(),
-        subtree: raw.subtree,
-        generic_attributes: raw.generic_attributes.map(|json| json.get().into()),
-        error: (!raw.error.0.is_empty()).then(|| raw.error.0.as_ref().into()),
-    })
 }
 
-fn kind(raw: &RawNode<'_>) -> Result<FileKind> {
-    Ok(match &*raw.kind.0 {
-        "file" => FileKind::File,
-        "dir" => FileKind::Dir,
-        "symlink" => FileKind::Symlink { target: target(raw)? },
-        "dev" => FileKind::BlockDevice { device: raw.device },
-        "chardev" => FileKind::CharDevice { device: raw.device },
-        "fifo" => FileKind::Fifo,
-        "socket" => FileKind::Socket,
-        other => {
-            return Err(Problem::damaged(format!(
-                "an entry has the unknown type “{other}”"
-            )));
+fn base64(text: &str) -> Parsed<Vec<u8>> {
+    STANDARD.decode(text).map_err(|_| "base64")
+}
+
+fn id(text: &str) -> Parsed<Id> {
+    Id::parse(text).map_err(|_| "an id")
+}
+
+fn content(pull: &mut Pull<'_>) -> Parsed<Vec<Id>> {
+    let mut ids = Vec::new();
+    pull.list(|pull| {
+        if ids.is_empty() {
+            // Most files have one blob.
+            ids.reserve_exact(1);
         }
-    })
+        ids.push(id(&pull.string()?)?);
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
-fn target(raw: &RawNode<'_>) -> Result<PathBuf> {
-    if raw.linktarget_raw.0.is_empty() {
-        return Ok(PathBuf::from(&*raw.linktarget.0));
+fn time(text: &str) -> Parsed<Timestamp> {
+    if text.is_empty() {
+        return Ok(Timestamp::default());
     }
-    let bytes = STANDARD
-        .decode(raw.linktarget_raw.0.as_bytes())
-        .map_err(|_| Problem::damaged("a link target is malformed"))?;
-    Ok(PathBuf::from(OsString::from_vec(bytes)))
+    parse_time(text).map_err(|_| "a time")
 }
 
-fn time(text: &Text<'_>) -> Result<Timestamp> {
-    if text.0.is_empty() {
-        Ok(Timestamp::default())
-    } else {
-        parse_time(&text.0)
-    }
-}
-
-fn xattr(raw: RawXattr<'_>) -> Result<Xattr> {
-    let value = raw.value.unwrap_or_default();
-    let value = STANDARD
-        .decode(value.0.as_bytes())
-        .map_err(|_| Problem::damaged("an extended attribute is malformed"))?;
-    Ok(Xattr {
-        name: OsString::from(raw.name.0.into_owned()),
-        value,
-    })
+fn xattrs(pull: &mut Pull<'_>) -> Parsed<Vec<Xattr>> {
+    let mut found = Vec::new();
+    pull.list(|pull| {
+        let (mut name, mut value) = (Cow::Borrowed(""), Vec::new());
+        pull.object(|pull, key| {
+            match key {
+                "name" => name = pull.string()?,
+                "value" => value = base64(&pull.text()?)?,
+                _ => drop(pull.skip()?),
+            }
+            Ok(())
+        })?;
+        let name = OsString::from(name.into_owned());
+        found.push(Xattr { name, value });
+        Ok(())
+    })?;
+    Ok(found)
 }

@@ -1,0 +1,66 @@
+//! Writes single blobs, without a tree: for copying.
+
+use std::sync::Arc;
+
+use model::{Cancel, Progress, Result};
+
+use super::packer::{self, Sealer};
+use super::shared::Shared;
+use crate::Id;
+use crate::format::pack::BlobKind;
+use crate::lock::{Lock, Operation};
+use crate::repository::Repository;
+
+pub(crate) struct BlobWriter {
+    shared: Arc<Shared>,
+    storers: Vec<std::thread::JoinHandle<()>>,
+    lock: Lock,
+}
+
+impl BlobWriter {
+    pub(crate) fn new(repository: &Repository, cancel: &Cancel) -> Result<Self> {
+        let lock = repository.lock(Operation::CopyInto)?;
+        let shared = Arc::new(Shared::new(repository, &Progress::new(), cancel)?);
+        let storers = packer::spawn_storers(&shared)?;
+        Ok(BlobWriter {
+            shared,
+            storers,
+            lock,
+        })
+    }
+
+    pub(crate) fn has(&self, kind: BlobKind, id: &Id) -> bool {
+        self.shared.index.contains(kind, id)
+    }
+
+    pub(crate) fn blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<()> {
+        self.shared.check()?;
+        Sealer::new(&self.shared).blob(kind, plain).map(|_| ())
+    }
+
+    /// Everything that was written is durable and indexed.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.end();
+        self.shared.check()?;
+        self.shared.store_rest()?;
+        self.shared.save_index(true)?;
+        self.lock.check()
+    }
+
+    fn end(&mut self) {
+        self.shared.close_packs();
+        for storer in self.storers.drain(..) {
+            if storer.join().is_err() {
+                self.shared.fail(model::Problem::internal(
+                    "a thread that stores packs ended unexpectedly",
+                ));
+            }
+        }
+    }
+}
+
+impl Drop for BlobWriter {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
