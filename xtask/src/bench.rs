@@ -104,7 +104,9 @@ fn run_row(row: &'static Row, programs: &[Program], options: &Options) -> Outcom
         }
     }
     for program in &able {
-        remove(&Place::new(&options.data, program, &data).repository)?;
+        let place = Place::new(&options.data, program, &data);
+        remove(&place.repository)?;
+        remove(&place.cache)?;
     }
     if row.changes {
         Set::forget(&data)?;
@@ -119,8 +121,9 @@ fn run_row(row: &'static Row, programs: &[Program], options: &Options) -> Outcom
 /// A repository as the row needs it: empty, or with the first backup in it.
 fn prepare(row: &Row, program: &Program, folder: &Path, data: &Path) -> Outcome {
     let place = Place::new(folder, program, data);
-    remove(&place.repository)?;
-    remove(&place.target)?;
+    for left_behind in [&place.repository, &place.cache, &place.target] {
+        remove(left_behind)?;
+    }
     measure::sample(&place, program.script(programs::Step::Init, &place))?;
     if row.step != programs::Step::Backup || !row.afresh {
         measure::sample(&place, program.script(programs::Step::Backup, &place))?;
@@ -133,9 +136,9 @@ fn once(row: &Row, program: &Program, folder: &Path, data: &Path) -> Outcome<Sam
     remove(&place.target)?;
     run::run(&mut Command::new("sync"))?;
     data::warm(data)?;
-    let before = data::size(&place.repository)?;
+    let before = data::size(&place.stored)?;
     let mut sample = measure::sample(&place, program.script(row.step, &place))?;
-    sample.added = data::size(&place.repository)?.saturating_sub(before);
+    sample.added = data::size(&place.stored)?.saturating_sub(before);
     remove(&place.target)?;
     Ok(sample)
 }

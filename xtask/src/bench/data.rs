@@ -14,8 +14,8 @@ use crate::run::Outcome;
 
 const MB: u64 = 1_000_000;
 const SECTOR: usize = 4096;
-/// A file that every set has which a single file is fetched from.
-pub(crate) const ONE_FILE: &str = "small/007/0007.json";
+/// The file that a row fetches alone.
+pub(crate) const ONE_FILE: &str = "small/000/0007.json";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Set {

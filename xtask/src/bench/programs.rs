@@ -21,6 +21,8 @@ pub(crate) struct Program {
     /// The program that must be installed, with what makes it tell its version.
     pub(crate) executable: &'static str,
     pub(crate) version: &'static str,
+    /// The folder inside the program's place that holds what was backed up; empty when it is the whole place.
+    stored: &'static str,
     /// Remembers earlier backups; others do the same work each time.
     pub(crate) remembers: bool,
     /// Init, backup, restore, one file, check.
@@ -33,6 +35,7 @@ const OURS: [Program; 2] = [
         name: "engine",
         executable: "",
         version: "",
+        stored: "",
         remembers: true,
         scripts: [
             Some("{ours} init {repository}"),
@@ -47,6 +50,7 @@ const OURS: [Program; 2] = [
         name: "cairn",
         executable: "",
         version: "",
+        stored: "repository",
         remembers: true,
         scripts: [
             Some("{ours} init"),
@@ -64,6 +68,7 @@ const PEERS: [Program; 6] = [
         name: "restic",
         executable: "restic",
         version: "restic version",
+        stored: "",
         remembers: true,
         scripts: [
             Some("restic init"),
@@ -78,6 +83,7 @@ const PEERS: [Program; 6] = [
         name: "rustic",
         executable: "rustic",
         version: "rustic --version",
+        stored: "",
         remembers: true,
         scripts: [
             Some("rustic init"),
@@ -92,6 +98,7 @@ const PEERS: [Program; 6] = [
         name: "bupstash",
         executable: "bupstash",
         version: "bupstash --version",
+        stored: "",
         remembers: true,
         scripts: [
             Some("bupstash init; bupstash new-key -o {repository}.key"),
@@ -106,6 +113,7 @@ const PEERS: [Program; 6] = [
         name: "borg",
         executable: "borg",
         version: "borg --version",
+        stored: "",
         remembers: true,
         scripts: [
             Some("borg init -e repokey-blake2"),
@@ -120,6 +128,7 @@ const PEERS: [Program; 6] = [
         name: "tar+zstd",
         executable: "zstd",
         version: "zstd --version",
+        stored: "",
         remembers: false,
         scripts: [
             Some("mkdir -p {repository}"),
@@ -134,6 +143,7 @@ const PEERS: [Program; 6] = [
         name: "tar+pigz",
         executable: "pigz",
         version: "pigz --version",
+        stored: "",
         remembers: false,
         scripts: [
             Some("mkdir -p {repository}"),
@@ -149,6 +159,9 @@ const PEERS: [Program; 6] = [
 /// Where one program works.
 pub(crate) struct Place {
     pub(crate) repository: PathBuf,
+    /// The part of it that holds what was backed up.
+    pub(crate) stored: PathBuf,
+    pub(crate) cache: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) scratch: PathBuf,
     data: PathBuf,
@@ -158,6 +171,11 @@ impl Place {
     pub(crate) fn new(folder: &Path, program: &Program, data: &Path) -> Self {
         Place {
             repository: folder.join("repositories").join(program.name),
+            stored: folder
+                .join("repositories")
+                .join(program.name)
+                .join(program.stored),
+            cache: folder.join("caches").join(program.name),
             target: folder.join("restored"),
             scratch: folder.join("scratch"),
             data: data.to_path_buf(),
@@ -166,7 +184,7 @@ impl Place {
 
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let repository = self.repository.display().to_string();
-        let cache = self.repository.join("cache").display().to_string();
+        let cache = self.cache.display().to_string();
         let mut set = vec![("XDG_CACHE_HOME", cache), ("CAIRN_DATA", repository.clone())];
         for name in [
             "RESTIC_REPOSITORY",

@@ -69,7 +69,7 @@ pub(crate) fn page(results: &[Figures], programs: &[Program], options: &Options)
     let mut text = String::from(
         "# Results of the benches\n\nMade by `cargo xtask bench`; not edited by hand. Medians of runs that alternated \
          between the programs, on generated data in the page cache, after `sync`. \"Added\" is what the program's \
-         folder grew by, caches included. Every program ran with its own defaults for verifying.\n\n",
+         repository grew by, without caches. Every program ran with its own defaults for verifying.\n\n",
     );
     let _ = writeln!(
         text,
