@@ -22,11 +22,20 @@ fn main() {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let word = |at: usize| arguments.get(at).map(String::as_str).ok_or_else(|| Problem::invalid("an argument is missing"));
-    let password = std::env::var("CAIRN_REPOSITORY_PASSWORD").map_err(|_| Problem::invalid("CAIRN_REPOSITORY_PASSWORD is not set"))?;
+    let word = |at: usize| {
+        arguments
+            .get(at)
+            .map(String::as_str)
+            .ok_or_else(|| Problem::invalid("an argument is missing"))
+    };
+    let password = std::env::var("CAIRN_REPOSITORY_PASSWORD")
+        .map_err(|_| Problem::invalid("CAIRN_REPOSITORY_PASSWORD is not set"))?;
     let storage: Arc<dyn storage::Storage> = Arc::new(storage::Disk::new(word(1)?));
     let cost = repository::format::key_file::Cost::GENERATED;
-    let options = Options { cost, ..Options::default() };
+    let options = Options {
+        cost,
+        ..Options::default()
+    };
     if word(0)? == "init" {
         return Repository::create(storage, &password, options).map(|_| ());
     }
@@ -46,34 +55,59 @@ fn run(arguments: &[String]) -> Result<()> {
         }),
         "cat" => {
             let mut file = tree(&repository, word(2)?)?.open(Path::new(word(3)?))?;
-            std::io::copy(&mut file, &mut std::io::stdout()).map_err(|error| Problem::io("cannot write", error))?;
-            std::io::stdout().flush().map_err(|error| Problem::io("cannot write", error))
+            std::io::copy(&mut file, &mut std::io::stdout())
+                .map_err(|error| Problem::io("cannot write", error))?;
+            std::io::stdout()
+                .flush()
+                .map_err(|error| Problem::io("cannot write", error))
         }
         other => Err(Problem::invalid(format!("unknown command {other}"))),
     }
 }
 
 fn tree(repository: &Repository, prefix: &str) -> Result<Tree> {
-    let latest = || repository.snapshots()?.pop().ok_or_else(|| Problem::not_found("there is no snapshot"));
-    let snapshot = if prefix == "latest" { latest()? } else { repository.find_snapshot(prefix)? };
+    let latest = || {
+        repository
+            .snapshots()?
+            .pop()
+            .ok_or_else(|| Problem::not_found("there is no snapshot"))
+    };
+    let snapshot = if prefix == "latest" {
+        latest()?
+    } else {
+        repository.find_snapshot(prefix)?
+    };
     repository.tree(&snapshot)
 }
 
 fn backup(repository: &Repository, root: &Path) -> Result<()> {
     let path = std::path::absolute(root).map_err(|error| Problem::io("cannot resolve the path", error))?;
     let paths = vec![path.display().to_string()];
-    let parent = repository.snapshots()?.into_iter().rfind(|snapshot| snapshot.paths == paths);
+    let parent = repository
+        .snapshots()?
+        .into_iter()
+        .rfind(|snapshot| snapshot.paths == paths);
     let start = SystemClock.now_ms();
     let mut writer = repository.writer(parent.as_ref(), &Progress::new(), &Cancel::new())?;
-    let walked = walk(root, &WalkOptions::default(), &mut |path, meta, content| writer.entry(path, meta, content))?;
+    let walked = walk(root, &WalkOptions::default(), &mut |path, meta, content| {
+        writer.entry(path, meta, content)
+    })?;
     writer.settle()?;
     for unread in writer.unread() {
         eprintln!("{}: {}", unread.path.display(), unread.why);
     }
-    let meta = SnapshotMeta { time_ms: start, hostname: "bench".to_owned(), paths, ..SnapshotMeta::default() };
+    let meta = SnapshotMeta {
+        time_ms: start,
+        hostname: "bench".to_owned(),
+        paths,
+        ..SnapshotMeta::default()
+    };
     let snapshot = writer.finish(&meta)?;
     let summary = snapshot.summary.unwrap_or_default();
-    println!("{} {} files, {} bytes added, {} stored", snapshot.id, walked.files, summary.data_added, summary.data_added_packed);
+    println!(
+        "{} {} files, {} bytes added, {} stored",
+        snapshot.id, walked.files, summary.data_added, summary.data_added_packed
+    );
     Ok(())
 }
 

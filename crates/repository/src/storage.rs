@@ -6,12 +6,18 @@
 //! all calls may be made from any number of threads at once.
 
 mod disk;
+mod faulty;
 mod memory;
+mod object;
+
+use std::sync::Arc;
+
+use model::{Problem, Result};
 
 pub use disk::Disk;
+pub use faulty::{Fault, Faulty, Operation};
 pub use memory::Memory;
-
-use model::Result;
+pub use object::Bucket;
 
 use crate::Id;
 
@@ -52,4 +58,18 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     fn stat(&self, class: Class, id: &Id) -> Result<Option<Stored>>;
     /// Deleting what is not there is no error.
     fn delete(&self, class: Class, id: &Id) -> Result<()>;
+}
+
+/// Opens the storage at an address: the path of a folder, or `s3:…`.
+pub fn open(address: &str) -> Result<Arc<dyn Storage>> {
+    let other = address.split_once(':').map(|(scheme, _)| scheme);
+    match other {
+        Some("s3") => Ok(Arc::new(Bucket::open(address)?)),
+        Some(scheme) if scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_lowercase()) && !address.starts_with('/') => {
+            Err(Problem::invalid(format!("repositories at “{scheme}:” addresses are not known"))
+                .hint("a repository lies in a folder (/srv/backups) or in a bucket (s3:https://host/bucket/prefix)"))
+        }
+        _ if address.is_empty() => Err(Problem::invalid("the repository's address is empty")),
+        _ => Ok(Arc::new(Disk::new(address))),
+    }
 }

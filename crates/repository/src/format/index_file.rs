@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use model::{Problem, Result};
-use serde::Deserialize;
 
 use super::go_json::push_number;
+use super::json_pull::{Parsed, Pull};
 use super::pack::{BlobKind, PackEntry};
+use super::seal::OVERHEAD;
 use crate::Id;
 
 /// A pack and what lies in it.
@@ -24,39 +25,8 @@ pub struct IndexFile {
     pub packs: Vec<PackContents>,
     /// Packs that rustic's pruning has marked; blobs that are found nowhere else may be read from them.
     pub marked: Vec<PackContents>,
-}
-
-#[derive(Deserialize)]
-struct RawIndex {
-    #[serde(default)]
-    packs: Option<Vec<RawPack>>,
-    #[serde(default)]
-    packs_to_delete: Option<Vec<RawPack>>,
-}
-
-#[derive(Deserialize)]
-struct RawPack {
-    id: Id,
-    #[serde(default)]
-    blobs: Option<Vec<RawBlob>>,
-}
-
-#[derive(Deserialize)]
-struct RawBlob {
-    id: Id,
-    #[serde(rename = "type")]
-    kind: RawKind,
-    offset: u32,
-    length: u32,
-    #[serde(default)]
-    uncompressed_length: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawKind {
-    Data,
-    Tree,
+    /// Index files that this one once replaced; of historical interest.
+    pub supersedes: Vec<Id>,
 }
 
 pub fn encode(packs: &[PackContents]) -> Vec<u8> {
@@ -95,52 +65,129 @@ fn push_blob(at: usize, blob: &PackEntry, out: &mut Vec<u8>) {
 }
 
 pub fn decode(json: &[u8]) -> Result<IndexFile> {
-    let raw: RawIndex = serde_json::from_slice(json).map_err(|error| {
-        let old = json.first() == Some(&b'[');
-        let problem = Problem::damaged("an index file is malformed").caused_by(error);
-        if old {
-            problem.hint("it is of restic 0.1: run `cairn repository repair`")
-        } else {
-            problem
+    let malformed = |why: String| Problem::damaged(format!("an index file is malformed: {why}"));
+    if json.first() == Some(&b'[') {
+        return Err(malformed("it is of restic 0.1".into()).hint("run `cairn repository repair`"));
+    }
+    let text = std::str::from_utf8(json).map_err(|error| malformed(error.to_string()))?;
+    let mut pull = Pull::new(text);
+    let file = index_file(&mut pull);
+    file.map_err(|expected| malformed(format!("expected {expected} before byte {}", pull.at())))
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Packs,
+    Marked,
+    Supersedes,
+}
+
+fn index_file(pull: &mut Pull<'_>) -> Parsed<IndexFile> {
+    let table = [
+        ("supersedes", Field::Supersedes),
+        ("packs", Field::Packs),
+        ("packs_to_delete", Field::Marked),
+    ];
+    let mut file = IndexFile::default();
+    pull.fields(&table, |pull, field| {
+        match field {
+            Field::Packs => file.packs = pull.items(contents)?,
+            Field::Marked => file.marked = pull.items(contents)?,
+            Field::Supersedes => file.supersedes = pull.items(Pull::id)?,
         }
+        Ok(())
     })?;
-    let convert = |packs: Option<Vec<RawPack>>| packs.unwrap_or_default().into_iter().map(contents).collect();
-    Ok(IndexFile {
-        packs: convert(raw.packs),
-        marked: convert(raw.packs_to_delete),
+    pull.end()?;
+    Ok(file)
+}
+
+fn contents(pull: &mut Pull<'_>) -> Parsed<PackContents> {
+    let (mut id, mut blobs) = (None, Vec::new());
+    pull.fields(&[("id", true), ("blobs", false)], |pull, is_id| {
+        if is_id {
+            id = Some(pull.id()?);
+        } else {
+            blobs = pull.items(blob)?;
+        }
+        Ok(())
+    })?;
+    let id = id.ok_or("the id of a pack")?;
+    blobs.sort_by_key(|blob| blob.offset);
+    Ok(PackContents { id, blobs })
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Id,
+    Kind,
+    Offset,
+    Length,
+    PlainLength,
+}
+
+const PARTS: [(&str, Part); 5] = [
+    ("id", Part::Id),
+    ("type", Part::Kind),
+    ("offset", Part::Offset),
+    ("length", Part::Length),
+    ("uncompressed_length", Part::PlainLength),
+];
+
+fn blob(pull: &mut Pull<'_>) -> Parsed<PackEntry> {
+    let (mut id, mut kind) = (None, None);
+    let (mut offset, mut length, mut plain_length) = (0, 0, 0);
+    pull.fields(&PARTS, |pull, part| {
+        match part {
+            Part::Id => id = Some(pull.id()?),
+            Part::Kind => kind = Some(blob_kind(&pull.string()?)?),
+            Part::Offset => offset = pull.small()?,
+            Part::Length => length = pull.small()?,
+            Part::PlainLength => plain_length = pull.small()?,
+        }
+        Ok(())
+    })?;
+    if (length as usize) < OVERHEAD || offset.checked_add(length).is_none() {
+        return Err("a possible place of a blob");
+    }
+    Ok(PackEntry {
+        kind: kind.ok_or("the type of a blob")?,
+        id: id.ok_or("the id of a blob")?,
+        offset,
+        length,
+        plain_length,
     })
 }
 
-fn contents(raw: RawPack) -> PackContents {
-    let blob = |raw: RawBlob| PackEntry {
-        kind: if matches!(raw.kind, RawKind::Tree) {
-            BlobKind::Tree
-        } else {
-            BlobKind::Data
-        },
-        id: raw.id,
-        offset: raw.offset,
-        length: raw.length,
-        plain_length: raw.uncompressed_length,
-    };
-    let mut blobs: Vec<PackEntry> = raw.blobs.unwrap_or_default().into_iter().map(blob).collect();
-    blobs.sort_unstable_by_key(|blob| blob.offset);
-    PackContents { id: raw.id, blobs }
+fn blob_kind(word: &str) -> Parsed<BlobKind> {
+    match word {
+        "data" => Ok(BlobKind::Data),
+        "tree" => Ok(BlobKind::Tree),
+        _ => Err("`data` or `tree`"),
+    }
 }
 
-/// Packs that several index files list, once each: the copy with the most blobs counts.
+/// Packs that several index files list, once each. What only one of them knows of a pack counts too: old versions of restic
+/// spread a pack over two files.
 pub fn merge(files: impl IntoIterator<Item = Vec<PackContents>>) -> Vec<PackContents> {
     let mut seen: HashMap<Id, usize> = HashMap::new();
     let mut merged: Vec<PackContents> = Vec::new();
     for pack in files.into_iter().flatten() {
-        match seen.get(&pack.id) {
-            Some(&at) if merged[at].blobs.len() >= pack.blobs.len() => {}
-            Some(&at) => merged[at] = pack,
-            None => {
-                seen.insert(pack.id, merged.len());
-                merged.push(pack);
-            }
+        if let Some(&at) = seen.get(&pack.id) {
+            unite(&mut merged[at].blobs, pack.blobs);
+        } else {
+            seen.insert(pack.id, merged.len());
+            merged.push(pack);
         }
     }
     merged
+}
+
+/// Both are in ascending order of offsets, and so is the union.
+fn unite(known: &mut Vec<PackEntry>, more: Vec<PackEntry>) {
+    if *known == more {
+        return;
+    }
+    known.extend(more);
+    known.sort_by_key(|blob| (blob.offset, blob.id, blob.kind, blob.length, blob.plain_length));
+    known.dedup();
 }

@@ -11,6 +11,11 @@ use zeroize::Zeroizing;
 
 use super::seal::{self, Key, OVERHEAD};
 
+/// What deriving one key may take.
+const MOST_MEMORY: u64 = (1 << 30) + (1 << 20);
+/// Bytes that are mixed: some ten seconds.
+const MOST_WORK: u64 = 1 << 33;
+
 /// scrypt's cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
@@ -33,12 +38,13 @@ impl Cost {
         p: 6,
     };
 
-    /// Memory and work stay within what a small machine can do; at most 1 GiB.
+    /// Memory and work must stay within what a small machine can do, whoever wrote the file.
     fn check(self) -> Result<scrypt::Params> {
         let Cost { n, r, p } = self;
-        let memory = 128_u64.checked_mul(n).and_then(|sum| sum.checked_mul(r));
-        let affordable = memory.is_some_and(|bytes| bytes <= 1 << 30 && bytes.saturating_mul(p) <= 1 << 33);
-        let sane = n >= 2 && n.is_power_of_two() && r >= 1 && p >= 1 && affordable;
+        let table = 128_u64.saturating_mul(n).saturating_mul(r);
+        let blocks = 128_u64.saturating_mul(p).saturating_mul(r);
+        let affordable = table.saturating_add(blocks) <= MOST_MEMORY && table.saturating_mul(p) <= MOST_WORK;
+        let sane = n.is_power_of_two() && n >= 2 && r >= 1 && p >= 1 && affordable;
         let params = sane
             .then(|| scrypt::Params::new(n.trailing_zeros() as u8, r as u32, p as u32).ok())
             .flatten();

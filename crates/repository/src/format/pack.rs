@@ -45,11 +45,13 @@ impl PackEntry {
     }
 
     fn header_length(&self) -> usize {
-        if self.is_compressed() { 41 } else { 37 }
+        if self.is_compressed() { 41 } else { SMALLEST_ENTRY }
     }
 }
 
+/// Of a sealed header.
 pub const MAX_HEADER: usize = 16 << 20;
+const SMALLEST_ENTRY: usize = 37;
 /// A pack is closed before it has this many blobs.
 pub const MAX_BLOBS: usize = 400_000;
 
@@ -124,7 +126,8 @@ pub fn parse_header(header: &[u8]) -> Result<Vec<PackEntry>> {
 /// How many bytes at the end of a file of this size hold header and length, told by the file's last four bytes.
 pub fn tail_length(file_size: u64, last: [u8; 4]) -> Result<usize> {
     let length = u32::from_le_bytes(last) as usize;
-    if length < OVERHEAD || length > MAX_HEADER || length as u64 + 4 > file_size {
+    let possible = OVERHEAD + SMALLEST_ENTRY..=MAX_HEADER;
+    if !possible.contains(&length) || length as u64 + 4 > file_size {
         return Err(malformed("the length of its header is impossible"));
     }
     Ok(length + 4)

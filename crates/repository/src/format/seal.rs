@@ -19,7 +19,7 @@ use poly1305::Poly1305;
 use poly1305::universal_hash::UniversalHash;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// What sealing adds to a length.
 pub const OVERHEAD: usize = 32;
@@ -76,6 +76,14 @@ struct MacKey {
     r: String,
 }
 
+impl Drop for MasterKey {
+    fn drop(&mut self) {
+        self.encrypt.zeroize();
+        self.mac.k.zeroize();
+        self.mac.r.zeroize();
+    }
+}
+
 impl Key {
     /// `E ‖ k ‖ r`.
     pub fn from_bytes(bytes: [u8; 64]) -> Self {
@@ -90,9 +98,9 @@ impl Key {
     }
 
     pub fn random() -> Self {
-        let mut bytes = [0; 64];
-        random(&mut bytes);
-        Key::from_bytes(bytes)
+        let mut bytes = Zeroizing::new([0; 64]);
+        random(&mut bytes[..]);
+        Key::from_bytes(*bytes)
     }
 
     pub fn as_bytes(&self) -> &[u8; 64] {
@@ -121,7 +129,7 @@ impl Key {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let damaged = || Problem::damaged("the master key in the key file is malformed");
         let master: MasterKey = serde_json::from_slice(json).map_err(|_| damaged())?;
-        let mut bytes = [0; 64];
+        let mut bytes = Zeroizing::new([0; 64]);
         for (text, range) in [
             (&master.encrypt, 0..32),
             (&master.mac.k, 32..48),
@@ -133,7 +141,7 @@ impl Key {
             }
             bytes[range].copy_from_slice(&part);
         }
-        let key = Key::from_bytes(bytes);
+        let key = Key::from_bytes(*bytes);
         if key.is_valid() { Ok(key) } else { Err(damaged()) }
     }
 

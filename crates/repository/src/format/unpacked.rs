@@ -14,9 +14,8 @@ pub const SMALL: usize = 16 << 20;
 pub const LARGE: usize = 1 << 30;
 
 pub fn encode(key: &Key, json: &[u8]) -> Vec<u8> {
-    let mut plain = vec![2];
     let packed = zstd::bulk::compress(json, 3).expect("compression into memory does not fail");
-    plain.extend_from_slice(&packed);
+    let plain = [&[2], packed.as_slice()].concat();
     key.seal(&plain)
 }
 
@@ -24,7 +23,8 @@ pub fn decode(key: &Key, sealed: &[u8], limit: usize) -> Result<Vec<u8>> {
     let plain = key.open(sealed)?;
     match plain.first() {
         Some(2) => decompress(&plain[1..], limit),
-        Some(b'{' | b'[') | None => Ok(plain),
+        Some(b'{' | b'[') | None if plain.len() <= limit => Ok(plain),
+        Some(b'{' | b'[') | None => Err(too_large(limit)),
         Some(other) => Err(Problem::damaged(format!(
             "unknown encoding {other:#04x} of an index, snapshot or lock file"
         ))),
@@ -41,9 +41,13 @@ fn decompress(packed: &[u8], limit: usize) -> Result<Vec<u8>> {
         .read_to_end(&mut json)
         .map_err(broken)?;
     if json.len() > limit {
-        return Err(Problem::damaged(format!(
-            "compressed data expands to more than {limit} bytes"
-        )));
+        return Err(too_large(limit));
     }
     Ok(json)
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::damaged(format!(
+        "an index, snapshot or lock file holds more than {limit} bytes"
+    ))
 }

@@ -216,7 +216,7 @@ fn the_example_tree_has_its_known_id() {
             ..meta.clone()
         },
         content: vec![Id::of(b"cairn")],
-        subtree: None,
+        ..Node::default()
     };
     let empty = Node {
         name: b"empty".to_vec(),
@@ -332,7 +332,7 @@ fn any_node() -> impl Strategy<Value = Node> {
                 ..Meta::default()
             },
             content: ids.into_iter().map(Id::from_bytes).collect(),
-            subtree: None,
+            ..Node::default()
         })
 }
 

@@ -34,12 +34,9 @@ fn malformed(why: impl std::fmt::Display) -> Problem {
 
 fn tree(pull: &mut Pull<'_>) -> Parsed<Vec<Node>> {
     let mut nodes = Vec::new();
-    pull.object(|pull, key| match key {
-        "nodes" => pull.list(|pull| {
-            nodes.push(node(pull)?);
-            Ok(())
-        }),
-        _ => pull.skip().map(drop),
+    pull.fields(&[("nodes", ())], |pull, ()| {
+        nodes = pull.items(node)?;
+        Ok(())
     })?;
     pull.end()?;
     Ok(nodes)
@@ -111,17 +108,7 @@ struct Draft<'a> {
 
 fn node(pull: &mut Pull<'_>) -> Parsed<Node> {
     let mut draft = Draft::default();
-    let mut next = 0;
-    pull.object(|pull, key| {
-        let found = (next..FIELDS.len())
-            .chain(0..next)
-            .find(|at| FIELDS[*at].0 == key);
-        let Some(at) = found else {
-            return pull.skip().map(drop);
-        };
-        next = at + 1;
-        draft.read(FIELDS[at].1, pull)
-    })?;
+    pull.fields(&FIELDS, |pull, field| draft.read(field, pull))?;
     draft.finish()
 }
 
@@ -153,7 +140,7 @@ impl<'a> Draft<'a> {
             Field::Generic => {}
             Field::Device => self.device = pull.number()?,
             Field::Content => self.node.content = content(pull)?,
-            Field::Subtree if !pull.null() => self.node.subtree = Some(id(&pull.string()?)?),
+            Field::Subtree if !pull.null() => self.node.subtree = Some(pull.id()?),
             Field::Subtree => {}
             Field::Error => {
                 let text = pull.text()?;
@@ -217,10 +204,6 @@ fn base64(text: &str) -> Parsed<Vec<u8>> {
     STANDARD.decode(text).map_err(|_| "base64")
 }
 
-fn id(text: &str) -> Parsed<Id> {
-    Id::parse(text).map_err(|_| "an id")
-}
-
 fn content(pull: &mut Pull<'_>) -> Parsed<Vec<Id>> {
     let mut ids = Vec::new();
     pull.list(|pull| {
@@ -228,7 +211,7 @@ fn content(pull: &mut Pull<'_>) -> Parsed<Vec<Id>> {
             // Most files have one blob.
             ids.reserve_exact(1);
         }
-        ids.push(id(&pull.string()?)?);
+        ids.push(pull.id()?);
         Ok(())
     })?;
     Ok(ids)
@@ -242,20 +225,17 @@ fn time(text: &str) -> Parsed<Timestamp> {
 }
 
 fn xattrs(pull: &mut Pull<'_>) -> Parsed<Vec<Xattr>> {
-    let mut found = Vec::new();
-    pull.list(|pull| {
+    pull.items(|pull| {
         let (mut name, mut value) = (Cow::Borrowed(""), Vec::new());
-        pull.object(|pull, key| {
-            match key {
-                "name" => name = pull.string()?,
-                "value" => value = base64(&pull.text()?)?,
-                _ => drop(pull.skip()?),
+        pull.fields(&[("name", true), ("value", false)], |pull, is_name| {
+            if is_name {
+                name = pull.string()?;
+            } else {
+                value = base64(&pull.text()?)?;
             }
             Ok(())
         })?;
         let name = OsString::from(name.into_owned());
-        found.push(Xattr { name, value });
-        Ok(())
-    })?;
-    Ok(found)
+        Ok(Xattr { name, value })
+    })
 }
