@@ -37,6 +37,12 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Outcome {
     if rows.is_empty() {
         return Err(format!("no row has such a name; there are: {}", rows::names()));
     }
+    if options.scale < 1.0 {
+        eprintln!(
+            "bench: a trial; sizes and counts are multiplied by {}",
+            options.scale
+        );
+    }
     let mut results = Vec::new();
     for row in rows {
         let result = run_row(row, &programs, &options)?;
@@ -76,45 +82,67 @@ fn build(root: &Path, ours: &str) -> Outcome<PathBuf> {
     Ok(target.join("bench-fast").join(file))
 }
 
+/// One program at one row; a step that failed ends its part, not that of the others.
+struct Turn<'a> {
+    program: &'a Program,
+    samples: Vec<Sample>,
+    failure: Option<String>,
+}
+
+impl Turn<'_> {
+    fn carry_on(&mut self, step: impl FnOnce(&Program) -> Outcome<Option<Sample>>) {
+        if self.failure.is_some() {
+            return;
+        }
+        match step(self.program) {
+            Ok(sample) => self.samples.extend(sample),
+            Err(sentence) => {
+                eprintln!("bench: {sentence}");
+                self.failure = Some(sentence);
+            }
+        }
+    }
+}
+
 fn run_row(row: &'static Row, programs: &[Program], options: &Options) -> Outcome<Figures> {
     let data = data::prepare(row.data, &options.data, options.scale)?;
-    let able: Vec<&Program> = programs.iter().filter(|program| row.can(program)).collect();
-    let mut samples: Vec<Vec<Sample>> = able.iter().map(|_| Vec::new()).collect();
+    let able = programs.iter().filter(|program| row.can(program));
+    let mut turns: Vec<Turn<'_>> = able
+        .map(|program| Turn {
+            program,
+            samples: Vec::new(),
+            failure: None,
+        })
+        .collect();
     for round in 0..options.repeat {
-        for (program, samples) in able.iter().zip(&mut samples) {
-            eprintln!(
-                "bench: {}, {}, round {} of {}",
-                row.name,
-                program.name,
-                round + 1,
-                options.repeat
-            );
-            if round == 0 || row.afresh {
-                prepare(row, program, &options.data, &data)?;
-            }
-            if !row.changes {
-                samples.push(once(row, program, &options.data, &data)?);
+        eprintln!("bench: {}, round {} of {}", row.name, round + 1, options.repeat);
+        if row.changes && round == 0 {
+            for turn in &mut turns {
+                turn.carry_on(|program| prepare(row, program, &options.data, &data).map(|()| None));
             }
         }
         if row.changes {
             data::change_pages(&data, round, options.scale)?;
-            for (program, samples) in able.iter().zip(&mut samples) {
-                samples.push(once(row, program, &options.data, &data)?);
-            }
         }
-    }
-    for program in &able {
-        let place = Place::new(&options.data, program, &data);
-        remove(&place.repository)?;
-        remove(&place.cache)?;
+        for turn in &mut turns {
+            if !row.changes && (round == 0 || row.afresh) {
+                turn.carry_on(|program| prepare(row, program, &options.data, &data).map(|()| None));
+            }
+            turn.carry_on(|program| once(row, program, &options.data, &data).map(Some));
+        }
     }
     if row.changes {
         Set::forget(&data)?;
     }
-    let names = able.iter().map(|program| program.name);
+    for turn in &turns {
+        let place = Place::new(&options.data, turn.program, &data);
+        remove(&place.repository)?;
+        remove(&place.cache)?;
+    }
+    let entry = |turn: Turn<'_>| (turn.program.name, turn.failure.map_or(Ok(turn.samples), Err));
     Ok(Figures {
         row,
-        programs: names.zip(samples).collect(),
+        programs: turns.into_iter().map(entry).collect(),
     })
 }
 

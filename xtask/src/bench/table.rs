@@ -9,43 +9,60 @@ use super::programs::Program;
 use super::rows::Row;
 use crate::run::{self, Outcome};
 
-/// What every program needed for one row; ours comes first.
+/// What every program needed for one row, or why it could not do it; ours comes first.
 pub(crate) struct Figures {
     pub(crate) row: &'static Row,
-    pub(crate) programs: Vec<(&'static str, Vec<Sample>)>,
+    pub(crate) programs: Vec<(&'static str, Outcome<Vec<Sample>>)>,
 }
 
-pub(crate) fn of_row(result: &Figures) -> String {
+pub(crate) fn of_row(figures: &Figures) -> String {
+    let row = figures.row;
     let mut text = format!(
         "### {}\n\n{}. Goal: {}.\n\n",
-        result.row.name,
-        sentence(result.row.what),
-        result.row.goal
+        row.name,
+        sentence(row.what),
+        row.goal
     );
     text.push_str("| program | seconds | user | system | peak MiB | added MB | ours is faster by |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
-    let ours = result
-        .programs
-        .first()
-        .map_or(0.0, |(_, samples)| median(samples, |sample| sample.seconds));
-    for (place, (name, samples)) in result.programs.iter().enumerate() {
-        let of = |field: fn(&Sample) -> f64| median(samples, field);
-        let seconds = of(|sample| sample.seconds);
-        let ratio = if place == 0 {
-            "–".to_owned()
-        } else {
-            format!("{:.2}×", seconds / ours)
-        };
-        let _ = writeln!(
-            text,
-            "| {name} | {seconds:.2} | {:.2} | {:.2} | {:.0} | {:.1} | {ratio} |",
-            of(|sample| sample.user),
-            of(|sample| sample.system),
-            of(|sample| sample.peak_kib as f64) / 1024.0,
-            of(|sample| sample.added as f64) / 1e6,
-        );
+    let ours = match figures.programs.first() {
+        Some((_, Ok(samples))) => median(samples, |sample| sample.seconds),
+        _ => f64::NAN,
+    };
+    for (place, (name, outcome)) in figures.programs.iter().enumerate() {
+        text.push_str(&match outcome {
+            Ok(samples) => line(name, samples, (place > 0).then_some(ours)),
+            Err(_) => format!("| {name} | failed | | | | | |\n"),
+        });
     }
     text
+}
+
+/// `ours` is what our program needed, for a line that is not its own.
+fn line(name: &str, samples: &[Sample], ours: Option<f64>) -> String {
+    let of = |field: fn(&Sample) -> f64| median(samples, field);
+    let seconds = of(|sample| sample.seconds);
+    let ratio = match ours {
+        Some(ours) if ours > 0.0 => format!("{:.2}×", seconds / ours),
+        _ => "–".to_owned(),
+    };
+    format!(
+        "| {name} | {} | {} | {} | {:.0} | {:.1} | {ratio} |\n",
+        time(seconds),
+        time(of(|sample| sample.user)),
+        time(of(|sample| sample.system)),
+        of(|sample| sample.peak_kib as f64) / 1024.0,
+        of(|sample| sample.added as f64) / 1e6,
+    )
+}
+
+/// Three digits that mean something.
+fn time(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{seconds:.3}")
+    } else {
+        format!("{seconds:.2}")
+    }
 }
 
 fn sentence(text: &str) -> String {
@@ -126,7 +143,7 @@ mod tests {
 
     #[test]
     fn ratios_compare_medians() {
-        let samples = |seconds: [f64; 3]| seconds.map(sample).to_vec();
+        let samples = |seconds: [f64; 3]| Ok(seconds.map(sample).to_vec());
         let programs = vec![
             ("engine", samples([1.0, 9.0, 2.0])),
             ("restic", samples([6.0, 5.0, 50.0])),
