@@ -30,12 +30,17 @@ pub(crate) fn of_row(figures: &Figures) -> String {
         _ => f64::NAN,
     };
     for (place, (name, outcome)) in figures.programs.iter().enumerate() {
-        text.push_str(&match outcome {
-            Ok(samples) => line(name, samples, (place > 0).then_some(ours)),
-            Err(_) => format!("| {name} | failed | | | | | |\n"),
-        });
+        let others = (place > 0).then_some(ours);
+        let told = outcome
+            .as_ref()
+            .map_or_else(|_| failed(name), |samples| line(name, samples, others));
+        text.push_str(&told);
     }
     text
+}
+
+fn failed(name: &str) -> String {
+    format!("| {name} | failed | | | | | |\n")
 }
 
 /// `ours` is what our program needed, for a line that is not its own.
