@@ -88,7 +88,13 @@ impl Address {
 }
 
 impl Bucket {
+    /// With credentials from the environment.
     pub fn open(address: &str) -> Result<Self> {
+        Bucket::open_with(address, &[])
+    }
+
+    /// With settings on top of those from the environment: (name as in `AWS_…`, in lower case; value).
+    pub fn open_with(address: &str, settings: &[(&str, &str)]) -> Result<Self> {
         // Another part of the process may have chosen it already: then that choice stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let parsed = Address::parse(address)?;
@@ -115,6 +121,12 @@ impl Bucket {
             .with_retry(retry);
         if let Some(endpoint) = &parsed.endpoint {
             builder = builder.with_endpoint(endpoint);
+        }
+        for (name, value) in settings {
+            let key = name
+                .parse()
+                .map_err(|_| Problem::invalid(format!("“{name}” is no setting of a bucket")))?;
+            builder = builder.with_config(key, *value);
         }
         if std::env::var_os("AWS_REGION").is_none() && std::env::var_os("AWS_DEFAULT_REGION").is_none() {
             builder = builder.with_region("us-east-1");

@@ -1,3 +1,14 @@
 //! Everything that is promised about the repository.
 
-mod format;
+mod crash;
+mod format_files;
+mod format_pack;
+mod format_restic;
+mod format_seal;
+mod format_tree;
+mod lock;
+mod oracle;
+mod prune;
+mod sample;
+mod storage;
+mod write;
