@@ -30,7 +30,16 @@ fn only_irreducible_polynomials_open() {
     for good in ["25b468838dcb75", "379419cd1547f3", "3da3358b4dc173", "7"] {
         assert!(with(good).is_ok(), "{good}");
     }
-    for bad in ["20000000000001", "", "xyz", "0", "1", "5", "-7", "fffffffffffffffff"] {
+    for bad in [
+        "20000000000001",
+        "",
+        "xyz",
+        "0",
+        "1",
+        "5",
+        "-7",
+        "fffffffffffffffff",
+    ] {
         assert_eq!(with(bad).unwrap_err().kind(), Kind::Damaged, "{bad}");
     }
 }
@@ -92,7 +101,14 @@ fn the_known_password_opens_a_key_file() {
 }
 
 fn key_file() -> KeyFile {
-    KeyFile::create(&key(), "pässword", Cost::GENERATED, snapshot::time_text(0), "host".into()).unwrap()
+    KeyFile::create(
+        &key(),
+        "pässword",
+        Cost::GENERATED,
+        snapshot::time_text(0),
+        "host".into(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -135,7 +151,12 @@ fn a_key_file_that_is_not_as_it_must_be_is_damage_and_no_wrong_password() {
         ..good.clone()
     };
     assert!(kdf.open("x").unwrap_err().hint_text().is_some());
-    for (salt, data) in [("AAAA", good.data.as_str()), ("?", &good.data), (&good.salt, "AAAA"), (&good.salt, "%")] {
+    for (salt, data) in [
+        ("AAAA", good.data.as_str()),
+        ("?", &good.data),
+        (&good.salt, "AAAA"),
+        (&good.salt, "%"),
+    ] {
         let file = KeyFile {
             salt: salt.into(),
             data: data.into(),
@@ -143,7 +164,12 @@ fn a_key_file_that_is_not_as_it_must_be_is_damage_and_no_wrong_password() {
         };
         assert_eq!(file.open("pässword").unwrap_err().kind(), Kind::Damaged);
     }
-    for bad in ["", "{}", "[]", r#"{"kdf":"scrypt","N":-1,"r":8,"p":1,"salt":"","data":""}"#] {
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        r#"{"kdf":"scrypt","N":-1,"r":8,"p":1,"salt":"","data":""}"#,
+    ] {
         assert_eq!(KeyFile::decode(bad.as_bytes()).unwrap_err().kind(), Kind::Damaged);
     }
 }
@@ -186,9 +212,20 @@ fn a_snapshot_keeps_what_it_does_not_know() {
 fn a_snapshot_without_tree_or_time_is_damage() {
     let tree = format!(r#""tree":"{TREE}""#);
     let time = r#""time":"2026-01-01T00:00:00Z""#;
-    let read = |fields: &[&str]| Snapshot::decode(Id::default(), format!("{{{}}}", fields.join(",")).as_bytes());
-    assert!(read(&[time, &tree, r#""paths":null,"tags":null,"excludes":null"#]).unwrap().paths.is_empty());
-    for bad in [&[time, r#""tree":null"#][..], &[time], &[&tree], &[r#""time":"soon""#, &tree]] {
+    let read =
+        |fields: &[&str]| Snapshot::decode(Id::default(), format!("{{{}}}", fields.join(",")).as_bytes());
+    assert!(
+        read(&[time, &tree, r#""paths":null,"tags":null,"excludes":null"#])
+            .unwrap()
+            .paths
+            .is_empty()
+    );
+    for bad in [
+        &[time, r#""tree":null"#][..],
+        &[time],
+        &[&tree],
+        &[r#""time":"soon""#, &tree],
+    ] {
         assert_eq!(read(bad).unwrap_err().kind(), Kind::Damaged);
     }
 }

@@ -58,20 +58,38 @@ fn impossible_header_lengths_are_refused_before_anything_is_read() {
     let tail = |length: u32, size| pack::tail_length(size, length.to_le_bytes());
     assert_eq!(tail(106, 189).unwrap(), 110);
     assert_eq!(tail(16 << 20, 1 << 30).unwrap(), (16 << 20) + 4);
-    for (length, size) in [(0, 189), (31, 189), (68, 189), (186, 189), (u32::MAX, u64::MAX), ((16 << 20) + 1, 1 << 30)] {
-        assert_eq!(tail(length, size).unwrap_err().kind(), Kind::Damaged, "{length} of {size}");
+    for (length, size) in [
+        (0, 189),
+        (31, 189),
+        (68, 189),
+        (186, 189),
+        (u32::MAX, u64::MAX),
+        ((16 << 20) + 1, 1 << 30),
+    ] {
+        assert_eq!(
+            tail(length, size).unwrap_err().kind(),
+            Kind::Damaged,
+            "{length} of {size}"
+        );
     }
 }
 
 #[test]
 fn entries_that_cannot_be_are_refused() {
     let entry = |kind: u8, length: u32, plain: Option<u32>| {
-        let plain = plain.map(u32::to_le_bytes);
-        [&[kind], &length.to_le_bytes()[..], plain.as_ref().map_or(&[][..], |plain| plain), &[7; 32]].concat()
+        let plain = plain
+            .map(|plain| plain.to_le_bytes().to_vec())
+            .unwrap_or_default();
+        [&[kind], &length.to_le_bytes()[..], &plain, &[7; 32]].concat()
     };
     assert!(pack::parse_header(&entry(0, 32, None)).is_ok());
     assert!(pack::parse_header(&entry(3, 45, Some(100))).is_ok());
-    for bad in [entry(0, 31, None), entry(4, 50, None), entry(2, 50, Some(0)), entry(255, 50, Some(1))] {
+    for bad in [
+        entry(0, 31, None),
+        entry(4, 50, None),
+        entry(2, 50, Some(0)),
+        entry(255, 50, Some(1)),
+    ] {
         assert!(pack::parse_header(&bad).is_err());
     }
     let huge = entry(0, u32::MAX, None);
@@ -83,10 +101,13 @@ fn entries_that_cannot_be_are_refused() {
 fn an_index_is_written_as_restic_writes_it() {
     let pack = PackContents {
         id: Id::of(b"pack"),
-        blobs: vec![data(Id::of(b"a"), 0, 38, 0), PackEntry {
-            kind: BlobKind::Tree,
-            ..data(Id::of(b"b"), 38, 112, 511)
-        }],
+        blobs: vec![
+            data(Id::of(b"a"), 0, 38, 0),
+            PackEntry {
+                kind: BlobKind::Tree,
+                ..data(Id::of(b"b"), 38, 112, 511)
+            },
+        ],
     };
     let text = format!(
         "{{\"packs\":[{{\"id\":\"{}\",\"blobs\":[{{\"id\":\"{}\",\"type\":\"data\",\"offset\":0,\"length\":38}},\
@@ -112,7 +133,10 @@ fn an_index_of_any_writer_is_read() {
     assert!(file.packs.is_empty());
     let offsets: Vec<u32> = file.marked[0].blobs.iter().map(|blob| blob.offset).collect();
     assert_eq!(offsets, [0, 33]);
-    assert_eq!(index_file::decode(b"{}").unwrap(), index_file::IndexFile::default());
+    assert_eq!(
+        index_file::decode(b"{}").unwrap(),
+        index_file::IndexFile::default()
+    );
 }
 
 #[test]
@@ -136,13 +160,21 @@ fn a_malformed_index_is_damage() {
         blob(""),
         nested,
     ] {
-        assert_eq!(index_file::decode(bad.as_bytes()).unwrap_err().kind(), Kind::Damaged, "{bad:.80}");
+        assert_eq!(
+            index_file::decode(bad.as_bytes()).unwrap_err().kind(),
+            Kind::Damaged,
+            "{bad:.80}"
+        );
     }
 }
 
 #[test]
 fn a_pack_that_two_index_files_share_is_whole() {
-    let blobs = [data(Id::of(b"a"), 0, 33, 0), data(Id::of(b"b"), 33, 40, 0), data(Id::of(b"c"), 73, 50, 0)];
+    let blobs = [
+        data(Id::of(b"a"), 0, 33, 0),
+        data(Id::of(b"b"), 33, 40, 0),
+        data(Id::of(b"c"), 73, 50, 0),
+    ];
     let pack = |blobs: &[PackEntry]| PackContents {
         id: Id::of(b"pack"),
         blobs: blobs.to_vec(),
@@ -151,12 +183,21 @@ fn a_pack_that_two_index_files_share_is_whole() {
         id: Id::of(b"other"),
         blobs: blobs[..1].to_vec(),
     };
-    let merged = index_file::merge([vec![pack(&blobs[1..]), other.clone()], vec![pack(&blobs[..2])], vec![other.clone()]]);
+    let merged = index_file::merge([
+        vec![pack(&blobs[1..]), other.clone()],
+        vec![pack(&blobs[..2])],
+        vec![other.clone()],
+    ]);
     assert_eq!(merged, [pack(&blobs), other]);
 }
 
 fn any_blobs() -> impl Strategy<Value = Vec<PackEntry>> {
-    let one = (any::<bool>(), any::<[u8; 32]>(), 32_u32..100_000, prop_oneof![Just(0), any::<u32>()]);
+    let one = (
+        any::<bool>(),
+        any::<[u8; 32]>(),
+        32_u32..100_000,
+        prop_oneof![Just(0), any::<u32>()],
+    );
     proptest::collection::vec(one, 0..40).prop_map(|parts| {
         let mut offset = 0;
         let place = |(tree, id, length, plain_length)| {

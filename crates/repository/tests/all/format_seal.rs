@@ -44,9 +44,15 @@ fn a_key_with_an_empty_part_is_refused() {
     let json = String::from_utf8(key().to_json().to_vec()).unwrap();
     for part in ["ICEiIyQlJicoKSorLC0uLw==", "MDEyMzQ1Njc4OTo7PD0+Pw=="] {
         let hollow = json.replace(part, zeros);
-        assert_eq!(Key::from_json(hollow.as_bytes()).unwrap_err().kind(), Kind::Damaged);
+        assert_eq!(
+            Key::from_json(hollow.as_bytes()).unwrap_err().kind(),
+            Kind::Damaged
+        );
         let short = json.replace(part, "AAAA");
-        assert_eq!(Key::from_json(short.as_bytes()).unwrap_err().kind(), Kind::Damaged);
+        assert_eq!(
+            Key::from_json(short.as_bytes()).unwrap_err().kind(),
+            Kind::Damaged
+        );
     }
     assert!(key().is_valid());
     assert!(!Key::from_bytes([0; 64]).is_valid());
@@ -84,7 +90,11 @@ fn an_initial_vector_of_zeros_is_refused_though_its_sum_is_right() {
 #[test]
 fn every_length_around_the_pieces_comes_back() {
     let long: Vec<u8> = (0..100_000_u32).map(|at| (at * 7 % 251) as u8).collect();
-    for length in (0..200).chain(16_300..16_400).chain(32_760..32_776).chain([99_999, 100_000]) {
+    for length in (0..200)
+        .chain(16_300..16_400)
+        .chain(32_760..32_776)
+        .chain([99_999, 100_000])
+    {
         let plain = &long[..length];
         let mut sealed = vec![1, 2, 3];
         key().seal_append(plain, &mut sealed);
@@ -112,7 +122,10 @@ fn what_does_not_open_leaves_the_buffer_as_it_was() {
 fn a_compressed_bomb_is_stopped_at_the_limit() {
     let bomb = unpacked::encode(&key(), &vec![b' '; 1 << 20]);
     assert!(bomb.len() < 1000);
-    assert_eq!(unpacked::decode(&key(), &bomb, 1000).unwrap_err().kind(), Kind::Damaged);
+    assert_eq!(
+        unpacked::decode(&key(), &bomb, 1000).unwrap_err().kind(),
+        Kind::Damaged
+    );
     assert_eq!(unpacked::decode(&key(), &bomb, 1 << 20).unwrap().len(), 1 << 20);
 }
 

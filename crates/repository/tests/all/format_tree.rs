@@ -96,7 +96,10 @@ fn names_are_quoted_as_go_quotes_them() {
         (b"<&>", r#""\u003c\u0026\u003e""#),
         ("é\u{2028}\u{a0}\u{ad}".as_bytes(), r#""é\\u2028\\u00a0\\u00ad""#),
         (b"\x01\x07\x08\x0b\x0c\x0d", r#""\\x01\\a\\b\\v\\f\\r""#),
-        ("\u{feff}x\u{e000}\u{e0001}".as_bytes(), r#""\\ufeffx\\ue000\\U000e0001""#),
+        (
+            "\u{feff}x\u{e000}\u{e0001}".as_bytes(),
+            r#""\\ufeffx\\ue000\\U000e0001""#,
+        ),
         (b"\xed\xa0\x80", r#""\\xed\\xa0\\x80""#),
         (b"\x7f\xc2\x80 \xf0\x9f\x98\x80", "\"\\\\x7f\\\\u0080 \u{1f600}\""),
     ] {
@@ -115,7 +118,10 @@ fn names_are_quoted_as_go_quotes_them() {
 fn a_link_target_that_is_no_text_is_kept_beside_a_readable_form() {
     let node = symlink(b"l", b"a\xff\xfeb");
     let text = text(std::slice::from_ref(&node));
-    assert!(text.contains(r#""linktarget":"a\ufffd\ufffdb","linktarget_raw":"Yf/+Yg==","content":null"#), "{text}");
+    assert!(
+        text.contains(r#""linktarget":"a\ufffd\ufffdb","linktarget_raw":"Yf/+Yg==","content":null"#),
+        "{text}"
+    );
     assert_eq!(tree::decode(text.as_bytes()).unwrap(), [node]);
 }
 
@@ -178,7 +184,10 @@ fn times_carry_the_offset_that_is_asked_for() {
     let nodes = [node];
     let bytes = tree::encode_with_offset(&nodes, |time| if time.seconds > 0 { 7200 } else { 3600 }).unwrap();
     let text = String::from_utf8(bytes).unwrap();
-    assert!(text.contains(r#""atime":"2017-07-14T04:40:00.12+02:00","ctime":"1970-01-01T01:00:00+01:00""#), "{text}");
+    assert!(
+        text.contains(r#""atime":"2017-07-14T04:40:00.12+02:00","ctime":"1970-01-01T01:00:00+01:00""#),
+        "{text}"
+    );
     assert_eq!(tree::decode(text.as_bytes()).unwrap(), nodes);
 }
 
@@ -229,7 +238,11 @@ fn a_malformed_listing_is_damage() {
         format!("{good}{good}"),
         String::new(),
     ] {
-        assert_eq!(tree::decode(bad.as_bytes()).unwrap_err().kind(), Kind::Damaged, "{bad:.90}");
+        assert_eq!(
+            tree::decode(bad.as_bytes()).unwrap_err().kind(),
+            Kind::Damaged,
+            "{bad:.90}"
+        );
     }
     for length in 0..good.len() {
         assert!(tree::decode(&good.as_bytes()[..length]).is_err());
@@ -249,7 +262,10 @@ fn names_that_could_escape_are_told() {
 }
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
-    (-62_167_219_200..253_402_300_799_i64, prop_oneof![Just(0), 0..1_000_000_000_u32])
+    (
+        -62_167_219_200..253_402_300_799_i64,
+        prop_oneof![Just(0), 0..1_000_000_000_u32],
+    )
         .prop_map(|(seconds, nanos)| Timestamp { seconds, nanos })
 }
 
@@ -269,12 +285,22 @@ fn any_kind() -> impl Strategy<Value = FileKind> {
 }
 
 fn any_meta() -> impl Strategy<Value = Meta> {
-    let xattrs = proptest::collection::vec(("[a-z.<é\u{2028}\\x00-\\x1f]{1,6}", proptest::collection::vec(any::<u8>(), 0..5)), 0..3);
+    let xattrs = proptest::collection::vec(
+        (
+            "[a-z.<é\u{2028}\\x00-\\x1f]{1,6}",
+            proptest::collection::vec(any::<u8>(), 0..5),
+        ),
+        0..3,
+    );
     let owner = ("[a-z<>&\"\\\\é]{0,4}", any::<u32>(), any::<u64>());
     (any_kind(), 0..0o10000_u32, any_time(), any_time(), owner, xattrs).prop_map(
         |(kind, mode, mtime, ctime, (user, uid, number), xattrs)| Meta {
             size: if kind == FileKind::File { number } else { 0 },
-            links: if matches!(kind, FileKind::Dir | FileKind::Fifo | FileKind::Socket) { 0 } else { number / 3 },
+            links: if matches!(kind, FileKind::Dir | FileKind::Fifo | FileKind::Socket) {
+                0
+            } else {
+                number / 3
+            },
             kind,
             mode,
             mtime,
@@ -285,23 +311,34 @@ fn any_meta() -> impl Strategy<Value = Meta> {
             user,
             inode: number,
             device: number / 2,
-            xattrs: xattrs.into_iter().map(|(name, value)| Xattr { name: name.into(), value }).collect(),
+            xattrs: xattrs
+                .into_iter()
+                .map(|(name, value)| Xattr {
+                    name: name.into(),
+                    value,
+                })
+                .collect(),
         },
     )
 }
 
 fn any_node() -> impl Strategy<Value = Node> {
     let name = proptest::collection::vec(any::<u8>(), 0..12);
-    (name, any_meta(), proptest::collection::vec(any::<[u8; 32]>(), 0..3)).prop_map(|(name, meta, ids)| {
-        let ids: Vec<Id> = ids.into_iter().map(Id::from_bytes).collect();
-        Node {
-            name,
-            content: if meta.is_file() { ids.clone() } else { Vec::new() },
-            subtree: meta.is_dir().then(|| ids.first().copied().unwrap_or_default()),
-            meta,
-            ..Node::default()
-        }
-    })
+    (
+        name,
+        any_meta(),
+        proptest::collection::vec(any::<[u8; 32]>(), 0..3),
+    )
+        .prop_map(|(name, meta, ids)| {
+            let ids: Vec<Id> = ids.into_iter().map(Id::from_bytes).collect();
+            Node {
+                name,
+                content: if meta.is_file() { ids.clone() } else { Vec::new() },
+                subtree: meta.is_dir().then(|| ids.first().copied().unwrap_or_default()),
+                meta,
+                ..Node::default()
+            }
+        })
 }
 
 proptest! {
