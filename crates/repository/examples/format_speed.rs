@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use model::{Meta, Timestamp};
 use repository::Id;
 use repository::format::index_file::{self, PackContents};
+use repository::format::key_file::{Cost, KeyFile};
 use repository::format::pack::{self, BlobKind, PackEntry};
 use repository::format::seal::{Key, OVERHEAD};
 use repository::format::tree::{self, Node};
@@ -122,7 +123,18 @@ fn index() {
     );
 }
 
+fn passwords() {
+    for (what, cost) in [("generated", Cost::GENERATED), ("human", Cost::HUMAN)] {
+        let file = KeyFile::create(&Key::random(), "password", cost, String::new(), String::new());
+        let file = file.expect("these costs are allowed");
+        let start = Instant::now();
+        black_box(file.open("password").is_ok());
+        report(&format!("open a key file, {what} password"), start.elapsed(), 0);
+    }
+}
+
 fn main() {
+    passwords();
     for length in [1 << 10, 64 << 10, 1 << 20, 8 << 20] {
         sealing(length);
     }
