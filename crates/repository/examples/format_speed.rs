@@ -96,7 +96,7 @@ fn index() {
         id: Id::of(&at.to_le_bytes()),
         offset: (at % 1000) * 1062,
         length: 1062,
-        plain_length: if at % 2 == 0 { 0 } else { 2000 + at },
+        plain_length: if at.is_multiple_of(2) { 0 } else { 2000 + at },
     };
     let blobs: Vec<PackEntry> = (0..ENTRIES).map(blob).collect();
     let pack = |blobs: &[PackEntry]| PackContents {

@@ -12,7 +12,7 @@ use super::printable::is_printable;
 /// Appends `"…"`. Every byte that is not UTF-8 becomes the six characters `\ufffd`.
 pub(crate) fn push_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    if text.iter().all(is_plain) {
+    if text.iter().copied().all(is_plain) {
         out.extend_from_slice(text);
     } else {
         for chunk in text.utf8_chunks() {
@@ -27,7 +27,7 @@ pub(crate) fn push_string(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Stands for itself in a JSON string, in a quoted name, and in UTF-8.
-fn is_plain(byte: &u8) -> bool {
+fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..0x7f) && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
 }
 
@@ -57,7 +57,7 @@ fn push_escaped(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a name: quoted, then as a JSON string.
 pub(crate) fn push_name(raw: &[u8], out: &mut Vec<u8>) {
-    if raw.iter().all(is_plain) {
+    if raw.iter().copied().all(is_plain) {
         out.push(b'"');
         out.extend_from_slice(raw);
         out.push(b'"');
@@ -90,7 +90,8 @@ fn quote(raw: &[u8]) -> String {
             .chars()
             .for_each(|character| quote_character(character, &mut quoted));
         for byte in chunk.invalid() {
-            quoted.push_str(&format!("\\x{byte:02x}"));
+            quoted.push_str("\\x");
+            quoted.push_str(&hex::encode([*byte]));
         }
     }
     quoted

@@ -108,7 +108,7 @@ fn every_length_around_the_pieces_comes_back() {
 
 #[test]
 fn what_does_not_open_leaves_the_buffer_as_it_was() {
-    let mut sealed = key().seal(&[5; 50_000]);
+    let mut sealed = key().seal(&vec![5; 50_000]);
     sealed[40_000] ^= 1;
     let mut opened = vec![1, 2];
     assert!(key().open_append(&sealed, &mut opened).is_err());

@@ -1,5 +1,10 @@
 //! Everything that is promised about the repository.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends with the first thing that is not as it should be"
+)]
+
 mod crash;
 mod format_files;
 mod format_pack;

@@ -136,12 +136,13 @@ impl<'a> Draft<'a> {
             Field::Target => self.target = pull.text()?,
             Field::RawTarget => self.raw_target = pull.text()?,
             Field::Xattrs => meta.xattrs = xattrs(pull)?,
-            Field::Generic if !pull.null() => self.node.generic_attributes = Some(pull.skip()?.into()),
-            Field::Generic => {}
+            Field::Generic => {
+                let value = pull.skip()?;
+                self.node.generic_attributes = (value != "null").then(|| value.into());
+            }
             Field::Device => self.device = pull.number()?,
             Field::Content => self.node.content = content(pull)?,
-            Field::Subtree if !pull.null() => self.node.subtree = Some(pull.id()?),
-            Field::Subtree => {}
+            Field::Subtree => self.node.subtree = if pull.null() { None } else { Some(pull.id()?) },
             Field::Error => {
                 let text = pull.text()?;
                 self.node.error = (!text.is_empty()).then(|| text.into());
