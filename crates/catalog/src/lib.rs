@@ -1,1 +1,36 @@
-//! x
+//! Remembers: every SQL statement of Cairn's own database.
+//!
+//! Nouns: a [`Catalog`] is an opened database, SQLite in the data directory or PostgreSQL; a *row* is what a table remembers, with plain
+//! types. One file per table; one text per statement for both engines.
+//!
+//! Invariants: every statement is a `const` that stands in its file's `ALL`, and a test prepares each of them on both engines; nothing here
+//! decides anything; a database that was made by a newer version, or that is damaged, is not touched.
+
+pub mod audit;
+pub mod backups;
+pub mod job_events;
+pub mod jobs;
+pub mod journal;
+pub mod leases;
+mod open;
+pub mod plans;
+mod problems;
+pub mod seal;
+pub mod settings;
+pub mod sources;
+
+pub use open::{Catalog, Engine};
+
+/// Every statement, by name: what the test prepares.
+pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    audit::ALL,
+    backups::ALL,
+    job_events::ALL,
+    jobs::ALL,
+    journal::ALL,
+    leases::ALL,
+    open::ALL,
+    plans::ALL,
+    settings::ALL,
+    sources::ALL,
+];

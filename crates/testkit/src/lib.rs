@@ -4,7 +4,9 @@
 //! no fixed ports.
 
 mod clock;
+mod postgres;
 mod random;
 
 pub use clock::FakeClock;
+pub use postgres::Postgres;
 pub use random::FakeRandom;

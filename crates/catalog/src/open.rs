@@ -1,0 +1,197 @@
+//! Opening the catalog: engine, settings, copy, migrations.
+//!
+//! Rules: a SQLite catalog is 0600, in WAL mode, fully synchronous, with foreign keys and one writing connection whose transactions begin
+//! immediately; before migrations run it is copied beside itself (the newest three copies are kept). Two processes that start at once
+//! take turns by a lock file.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use model::{Kind, Problem, Result};
+use rustix::fs::FlockOperation;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, ConnectOptions, Executor};
+
+use crate::problems;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+const KEPT_COPIES: usize = 3;
+
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;";
+const COPY: &str = "VACUUM INTO $1";
+const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+const PING: &str = "SELECT 1";
+const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+
+pub(crate) const ALL: &[(&str, &str)] = &[("open::PING", PING)];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// An opened catalog.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pub(crate) write: AnyPool,
+    pub(crate) read: AnyPool,
+    engine: Engine,
+}
+
+impl Catalog {
+    /// Opens, and makes or migrates, a SQLite catalog.
+    pub async fn open_file(path: &Path, now_ms: i64) -> Result<Self> {
+        install_default_drivers();
+        let _turn = take_turn(path)?;
+        let existed = path.exists();
+        if !existed {
+            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            made.map_err(|error| Problem::io(format!("cannot make the catalog {}", path.display()), error))?;
+        }
+        let writable = is_writable(path)?;
+        let url = format!("sqlite://{}?mode={}", percent(path), if writable { "rwc" } else { "ro" });
+        let catalog = Catalog {
+            write: connect(&url, 1, Engine::Sqlite).await?,
+            read: connect(&url, 4, Engine::Sqlite).await?,
+            engine: Engine::Sqlite,
+        };
+        if existed {
+            catalog.check_health(path).await?;
+        }
+        catalog.migrate(existed.then_some((path, now_ms))).await?;
+        Ok(catalog)
+    }
+
+    /// Opens, and migrates, a catalog in PostgreSQL.
+    pub async fn open_url(url: &str) -> Result<Self> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Problem::invalid("the catalog's address is not one of PostgreSQL").hint("write postgres://user@host/database"));
+        }
+        install_default_drivers();
+        let pool = connect(url, 8, Engine::Postgres).await?;
+        let catalog = Catalog { write: pool.clone(), read: pool, engine: Engine::Postgres };
+        catalog.migrate(None).await?;
+        Ok(catalog)
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query(PING).execute(&self.read).await.map(|_| ()).map_err(problems::of("reach the catalog"))
+    }
+
+    /// A consistent copy of a SQLite catalog in a new file.
+    pub async fn copy_to(&self, path: &Path) -> Result<()> {
+        let text = path.display().to_string();
+        sqlx::query(COPY).bind(text).execute(&self.write).await.map_err(problems::of("copy the catalog"))?;
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .map_err(|error| Problem::io(format!("cannot protect {}", path.display()), error))
+    }
+
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    async fn check_health(&self, path: &Path) -> Result<()> {
+        let answer: Result<String, _> = sqlx::query_scalar(QUICK_CHECK).fetch_one(&self.read).await;
+        let answer = answer.map_err(problems::of(&format!("read the catalog {}", path.display())))?;
+        if answer == "ok" {
+            return Ok(());
+        }
+        Err(Problem::damaged(format!("the catalog {} is damaged: {answer}", path.display()))
+            .hint("nothing was changed; put a copy back, or rebuild it with `cairn recover`"))
+    }
+
+    async fn migrate(&self, copy: Option<(&Path, i64)>) -> Result<()> {
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        // Without the table nothing was applied yet.
+        let applied: Option<i64> = sqlx::query_scalar(APPLIED).fetch_one(&self.read).await.unwrap_or(None);
+        match applied {
+            Some(applied) if applied > newest => {
+                return Err(Problem::new(Kind::TooNew, format!("the catalog has version {applied}; this Cairn knows {newest}"))
+                    .hint("update Cairn; nothing was changed"));
+            }
+            Some(applied) if applied == newest => return Ok(()),
+            Some(applied) => self.copy_before(applied, copy).await?,
+            None => {}
+        }
+        let run = MIGRATIONS.run(&self.write).await;
+        run.map_err(|error| Problem::new(Kind::Conflict, format!("the catalog cannot be brought up to date: {error}")).caused_by(error))
+    }
+
+    async fn copy_before(&self, applied: i64, copy: Option<(&Path, i64)>) -> Result<()> {
+        let Some((path, now_ms)) = copy else { return Ok(()) };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = format!("{name}.before-");
+        self.copy_to(&path.with_file_name(format!("{stem}{applied}-{now_ms:013}"))).await?;
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let problem = |error| Problem::io(format!("cannot list {}", dir.display()), error);
+        let mut copies: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(dir).map_err(problem)? {
+            let entry = entry.map_err(problem)?;
+            if entry.file_name().to_string_lossy().starts_with(&stem) {
+                copies.push(entry.path());
+            }
+        }
+        copies.sort_by_key(|path| path.extension().map(|time| time.to_string_lossy().rsplit('-').next().map(str::to_owned)));
+        let surplus = copies.len().saturating_sub(KEPT_COPIES);
+        copies[..surplus].iter().try_for_each(fs::remove_file).map_err(problem)
+    }
+}
+
+/// Held while the catalog is opened.
+fn take_turn(path: &Path) -> Result<Option<File>> {
+    let lock = path.with_extension("lock");
+    let problem = |error| Problem::io(format!("cannot lock {}", lock.display()), error);
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+    let file = match opened {
+        // A disk that cannot be written has nobody to take turns with.
+        Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem && path.exists() => return Ok(None),
+        other => other.map_err(problem)?,
+    };
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| problem(error.into()))?;
+    Ok(Some(file))
+}
+
+fn is_writable(path: &Path) -> Result<bool> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => Ok(false),
+        Err(error) => Err(Problem::io(format!("cannot open the catalog {}", path.display()), error)),
+    }
+}
+
+/// A path inside a URL.
+fn percent(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.iter().map(|&byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+async fn connect(url: &str, most: u32, engine: Engine) -> Result<AnyPool> {
+    let doing = problems::of("open the catalog");
+    let options = AnyConnectOptions::from_str(url).map_err(&doing)?.disable_statement_logging();
+    let pool = AnyPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(30))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if engine == Engine::Sqlite {
+                    connection.execute(PRAGMAS).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await;
+    pool.map_err(&doing)
+}

@@ -1,0 +1,4 @@
+//! Everything that is promised about the catalog, on both engines.
+
+mod open;
+mod stories;
