@@ -14,7 +14,7 @@ use model::{Kind, Problem, Result};
 use rustix::fs::FlockOperation;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, ConnectOptions, Executor};
+use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 
 use crate::problems;
 
@@ -56,14 +56,12 @@ impl Catalog {
         }
         let writable = is_writable(path)?;
         let url = format!("sqlite://{}?mode={}", percent(path), if writable { "rwc" } else { "ro" });
+        try_out(&url, path).await?;
         let catalog = Catalog {
             write: connect(&url, 1, Engine::Sqlite).await?,
             read: connect(&url, 4, Engine::Sqlite).await?,
             engine: Engine::Sqlite,
         };
-        if existed {
-            catalog.check_health(path).await?;
-        }
         catalog.migrate(existed.then_some((path, now_ms))).await?;
         Ok(catalog)
     }
@@ -101,21 +99,31 @@ impl Catalog {
         self.write.close().await;
     }
 
-    async fn check_health(&self, path: &Path) -> Result<()> {
-        let answer: Result<String, _> = sqlx::query_scalar(QUICK_CHECK).fetch_one(&self.read).await;
-        let answer = answer.map_err(problems::of(&format!("read the catalog {}", path.display())))?;
-        if answer == "ok" {
-            return Ok(());
+    /// Looks at every page of a SQLite catalog.
+    pub async fn check(&self) -> Result<()> {
+        if self.engine == Engine::Postgres {
+            return self.ping().await;
         }
-        Err(Problem::damaged(format!("the catalog {} is damaged: {answer}", path.display()))
-            .hint("nothing was changed; put a copy back, or rebuild it with `cairn recover`"))
+        let answer: Result<String, _> = sqlx::query_scalar(QUICK_CHECK).fetch_one(&self.read).await;
+        match answer.map_err(problems::of("read the catalog"))?.as_str() {
+            "ok" => Ok(()),
+            answer => Err(Problem::damaged(format!("the catalog is damaged: {answer}"))
+                .hint("put a copy of catalog.db back, or rebuild it with `cairn recover`")),
+        }
+    }
+
+    /// The newest migration that was run; `None` in a new database.
+    async fn applied(&self) -> Result<Option<i64>> {
+        match sqlx::query_scalar(APPLIED).fetch_one(&self.read).await {
+            Ok(version) => Ok(version),
+            Err(error) if error.to_string().contains("no such table") || error.to_string().contains("does not exist") => Ok(None),
+            Err(error) => Err(problems::of("read the catalog")(error)),
+        }
     }
 
     async fn migrate(&self, copy: Option<(&Path, i64)>) -> Result<()> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-        // Without the table nothing was applied yet.
-        let applied: Option<i64> = sqlx::query_scalar(APPLIED).fetch_one(&self.read).await.unwrap_or(None);
-        match applied {
+        match self.applied().await? {
             Some(applied) if applied > newest => {
                 return Err(Problem::new(Kind::TooNew, format!("the catalog has version {applied}; this Cairn knows {newest}"))
                     .hint("update Cairn; nothing was changed"));
@@ -146,6 +154,15 @@ impl Catalog {
         let surplus = copies.len().saturating_sub(KEPT_COPIES);
         copies[..surplus].iter().try_for_each(fs::remove_file).map_err(problem)
     }
+}
+
+/// Opens the file once by itself: a pool would only say that it waited in vain.
+async fn try_out(url: &str, path: &Path) -> Result<()> {
+    let doing = format!("open the catalog {}", path.display());
+    let problem = problems::of(&doing);
+    let mut connection = sqlx::AnyConnection::connect(url).await.map_err(&problem)?;
+    connection.execute(PRAGMAS).await.map_err(&problem)?;
+    connection.close().await.map_err(&problem)
 }
 
 /// Held while the catalog is opened.

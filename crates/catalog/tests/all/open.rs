@@ -67,10 +67,8 @@ fn a_damaged_catalog_is_refused_with_the_way_out() {
         catalog.set_setting("a", &"b".repeat(50_000)).await.unwrap();
         catalog.close().await;
         let mut bytes = fs::read(&path).unwrap();
-        for noise in [&mut bytes[..]] {
-            let length = noise.len();
-            noise[4096..length - 4096].fill(0x5a);
-        }
+        let length = bytes.len();
+        bytes[4096..length - 4096].fill(0x5a);
         fs::write(&path, &bytes).unwrap();
         let refused = Catalog::open_file(&path, 2).await.unwrap_err();
         assert_eq!(refused.kind(), Kind::Damaged, "{refused}");
@@ -84,6 +82,9 @@ fn a_damaged_catalog_is_refused_with_the_way_out() {
 #[test]
 fn a_folder_that_is_not_there_and_a_wrong_address_are_problems_with_a_place() {
     run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open_file(&dir.path().join("c.db"), 1).await.unwrap();
+        catalog.check().await.unwrap();
         let missing = Catalog::open_file(std::path::Path::new("/nonexistent/x/catalog.db"), 1).await.unwrap_err();
         assert!(missing.message().contains("/nonexistent/x"), "{missing}");
         assert_eq!(Catalog::open_url("mysql://x").await.unwrap_err().kind(), Kind::Invalid);
