@@ -7,7 +7,7 @@
 //! Invariant: the last line of a run without omissions is the runner's own summary.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::files;
@@ -71,7 +71,7 @@ fn has_example(text: &str) -> bool {
 
 /// nextest hides what passing tests print; its report (see `.config/nextest.toml`) holds it.
 fn nextest(root: &Path, strict: bool, passed_on: &[String]) -> (Outcome, Vec<String>) {
-    let report = target_folder(root).join("nextest/default/junit.xml");
+    let report = root.join("target/nextest/default/junit.xml");
     if let Err(error) = std::fs::remove_file(&report)
         && error.kind() != std::io::ErrorKind::NotFound
     {
@@ -87,10 +87,6 @@ fn nextest(root: &Path, strict: bool, passed_on: &[String]) -> (Outcome, Vec<Str
     let outcome = run::run(&mut command);
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     (outcome, omissions(text.lines()))
-}
-
-fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |set| root.join(set))
 }
 
 fn plain(root: &Path, strict: bool, passed_on: &[String]) -> (Outcome, Vec<String>) {
