@@ -82,24 +82,29 @@ fn nextest(root: &Path, strict: bool, passed_on: &[String]) -> (Outcome, Vec<Str
     }
     let mut command = cargo(root, strict);
     command
-        .args(["nextest", "run", "--workspace", "--no-fail-fast"])
+        .args(["nextest", "run", "--no-fail-fast"])
+        .args(extent(passed_on))
         .args(passed_on);
     let outcome = run::run(&mut command);
     let text = std::fs::read_to_string(&report).unwrap_or_default();
     (outcome, omissions(text.lines()))
 }
 
+/// Everything, unless packages are named.
+fn extent(passed_on: &[String]) -> &'static [&'static str] {
+    let names = |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
+    if passed_on.iter().any(names) {
+        &[]
+    } else {
+        &["--workspace"]
+    }
+}
+
 fn plain(root: &Path, strict: bool, passed_on: &[String]) -> (Outcome, Vec<String>) {
     let mut command = cargo(root, strict);
     command
-        .args([
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-        ])
+        .args(["test", "--lib", "--bins", "--tests", "--no-fail-fast"])
+        .args(extent(passed_on))
         .args(passed_on);
     command.args(["--", "--show-output"]);
     let mut lines = Vec::new();
