@@ -3,8 +3,8 @@
 use super::finding::Finding;
 use super::project::Project;
 
-const SAY_NOTHING: [&str; 11] = [
-    "util", "utils", "helper", "helpers", "common", "misc", "types", "manager", "managers", "stuff", "shared",
+const SAY_NOTHING: [&str; 9] = [
+    "util", "utils", "helper", "helpers", "common", "misc", "types", "manager", "managers",
 ];
 
 pub(super) fn check(project: &Project) -> Vec<Finding> {
