@@ -45,8 +45,11 @@ impl File {
 }
 
 /// The folder that holds the workspace's `Cargo.toml`.
+///
+/// Asked at run time first: two clones that share a target directory share this binary, too.
 pub(crate) fn root() -> Outcome<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = told.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     let root = here
         .parent()
         .ok_or("xtask has no folder above it; run it from a clone of the project")?;
