@@ -24,6 +24,12 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Outcome {
         "--",
         "reference",
     ]))?;
+    if made.trim().is_empty() {
+        return Err(
+            "`cairn reference` printed nothing; it prints the reference of all commands as Markdown"
+                .to_owned(),
+        );
+    }
     let path = root.join(PAGE);
     if check {
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
