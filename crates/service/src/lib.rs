@@ -1,3 +1,35 @@
-//! x
+//! Does what people ask.
+//!
+//! Nouns: a [`Service`] is one opened instance; each verb is a file with methods of it. Doors call these and render the answers.
+//!
+//! Invariants: a backup is in the catalog only after its snapshot is durable; nothing living is replaced before what replaces it was found and
+//! verified, and before a safety backup was taken; every change is in the audit log. Nothing here parses or renders.
 
 pub mod archive;
+mod backup;
+mod browse;
+mod care;
+mod joined;
+mod kit;
+mod library;
+mod place;
+mod recover;
+mod restore;
+mod service;
+mod sources;
+
+pub use backup::{BackupDone, BackupRequest};
+pub use browse::{Difference, FoundFile, Listed};
+pub use care::{PruneWords, VerifyDone};
+pub use kit::Kit;
+pub use library::BackupView;
+pub use recover::Recovered;
+pub use restore::{Restored, RestoreRequest, Target};
+pub use service::{Options, Service};
+pub use sources::SourceView;
+
+/// What the doors need of the other rooms: reports of the engine, rows of the audit log.
+pub use ::repository::{Finding, Level, PrunePlan, RepairPlan, Report, Stats};
+pub use catalog::audit::AuditRow;
+pub use catalog::jobs::JobRow;
+pub use ::sources::{Inspection, Obstacle};

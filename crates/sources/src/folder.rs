@@ -1,11 +1,109 @@
 //! Kind `folder`: files as a file system holds them.
 //!
 //! Nouns: each configured path is a *part*, named after its folder. Capture walks it; plan compares it with a backup; apply stages what
-//! differs beside the target and swaps it in; a *guard* tells whether the server that uses the folder is running.
+//! differs beside the target and swaps it in.
 //!
 //! Rules: links are never followed; what the ignore rules name is neither captured nor touched by a restore; nothing living is
 //! moved away before what replaces it lies complete beside it.
 
+mod apply;
+mod capture;
 pub mod ignore_rules;
+mod metadata;
 mod owners;
+mod plan;
+mod settings;
 pub mod walk;
+
+use std::path::{Path, PathBuf};
+
+use model::{Problem, Result};
+
+pub use settings::FolderSettings;
+
+use model::Draft;
+
+use crate::{Captured, Context, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
+
+/// A folder, or several, as a source.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    parts: Vec<Part>,
+    settings: FolderSettings,
+}
+
+/// One configured path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) root: PathBuf,
+    /// Where it lies in the tree; the root of the tree for a folder that holds an unpacked backup.
+    pub(crate) tree: PathBuf,
+}
+
+impl Folder {
+    /// `forbidden` are places that must lie neither in nor around the folders: Cairn's own.
+    pub fn new(settings: FolderSettings, forbidden: &[PathBuf]) -> Result<Self> {
+        let parts = settings.parts()?;
+        for part in &parts {
+            check_place(&part.root, forbidden)?;
+        }
+        Ok(Folder { parts, settings })
+    }
+
+    /// A folder into which a whole backup is unpacked: manifest and parts lie directly in it.
+    pub fn unpacked(dir: &Path, forbidden: &[PathBuf]) -> Result<Self> {
+        let root = std::path::absolute(dir).map_err(|error| Problem::io(format!("cannot resolve {}", dir.display()), error))?;
+        check_place(&root, forbidden)?;
+        let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let settings = FolderSettings { paths: vec![root.clone()], ..FolderSettings::default() };
+        Ok(Folder { parts: vec![Part { name, root, tree: PathBuf::new() }], settings })
+    }
+
+    /// The parts that are meant, all when none is named.
+    fn chosen(&self, wanted: &[String]) -> Result<Vec<&Part>> {
+        if wanted.is_empty() || self.parts.iter().all(|part| part.tree == Path::new("")) {
+            return Ok(self.parts.iter().collect());
+        }
+        let find = |name: &String| {
+            self.parts.iter().find(|part| part.name == *name).ok_or_else(|| {
+                let names: Vec<&str> = self.parts.iter().map(|part| part.name.as_str()).collect();
+                Problem::invalid(format!("there is no part “{name}”")).hint(format!("the parts are: {}", names.join(", ")))
+            })
+        };
+        wanted.iter().map(find).collect()
+    }
+}
+
+fn check_place(root: &Path, forbidden: &[PathBuf]) -> Result<()> {
+    if root.parent().is_none() {
+        return Err(Problem::invalid("the whole file system cannot be a source").hint("name the folders that matter, each as a path of its own"));
+    }
+    match forbidden.iter().find(|place| place.starts_with(root) || root.starts_with(place)) {
+        Some(place) => Err(Problem::invalid(format!(
+            "{} and Cairn's own {} lie inside each other",
+            root.display(),
+            place.display()
+        ))
+        .hint("put the data directory elsewhere with --data, or leave it out by naming other folders")),
+        None => Ok(()),
+    }
+}
+
+impl Source for Folder {
+    fn inspect(&self, cx: &Context) -> Result<Inspection> {
+        capture::inspect(self, cx)
+    }
+
+    fn capture(&self, parts: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
+        capture::capture(self, parts, sink, cx)
+    }
+
+    fn plan(&self, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
+        plan::plan(self, tree, wanted, cx)
+    }
+
+    fn apply(&self, request: &Request<'_>, tree: &dyn Tree, journal: &mut dyn Journal, cx: &Context) -> Result<Outcome> {
+        apply::apply(self, request, tree, journal, cx)
+    }
+}

@@ -1,0 +1,116 @@
+//! The door of the command line: parse, call the service, render.
+//!
+//! `arguments` has the words; each other file carries out some commands. Commands that need no instance (completions, manual) open none.
+
+pub(crate) mod arguments;
+mod backups;
+mod care;
+mod doctor;
+mod restores;
+mod shell;
+mod sources;
+mod watch;
+
+use model::{Problem, Result};
+use service::{Options, Service};
+use tracing_subscriber::EnvFilter;
+
+use crate::configuration::{Configuration, Flags, environment, unknown_variables};
+use crate::output::Output;
+use arguments::{Arguments, Command, Global};
+
+/// Runs one command; the exit code.
+pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
+    match &arguments.command {
+        Command::Completions(words) => return shell::completions(words).map(|()| 0),
+        Command::Man(words) => return shell::man(words).map(|()| 0),
+        Command::Reference => return shell::reference().map(|()| 0),
+        _ => {}
+    }
+    let repository = match &arguments.command {
+        Command::Init(words) => words.repository.clone(),
+        Command::Recover(words) => Some(words.repository.clone()),
+        _ => None,
+    };
+    let global = &arguments.global;
+    let flags = Flags { config: global.config.clone(), data: global.data.clone(), repository };
+    let environment = environment();
+    let configuration = Configuration::load(&flags, &environment)?;
+    start_log(global, &configuration)?;
+    for name in unknown_variables(&environment) {
+        output.warn(&format!("{name} is set, but Cairn knows no such variable"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::io("cannot start threads", error))?;
+    runtime.block_on(dispatch(arguments, &configuration, output))
+}
+
+async fn dispatch(arguments: Arguments, configuration: &Configuration, output: Output) -> Result<u8> {
+    if let Command::Doctor = arguments.command {
+        return doctor::doctor(configuration, output).await;
+    }
+    let mut options = options(configuration);
+    if let Command::Recover(words) = &arguments.command
+        && let Some(file) = &words.password_file
+    {
+        options.password = Some(crate::configuration::secret_file(file)?);
+    }
+    let service = Service::open(options).await?;
+    let done = command(arguments.command, &service, output).await;
+    service.close().await;
+    done
+}
+
+async fn command(command: Command, service: &Service, output: Output) -> Result<u8> {
+    match command {
+        Command::Init(_) => care::init(service, output).await,
+        Command::Kit(words) => care::kit(service, &words, output).await,
+        Command::Recover(_) => care::recover(service, output).await,
+        Command::Source(words) => sources::source(service, words, output).await,
+        Command::Backup(words) => backups::backup(service, words, output).await,
+        Command::List(words) => backups::list(service, &words, output).await,
+        Command::Show(words) => backups::show(service, &words, output).await,
+        Command::Ls(words) => backups::ls(service, &words, output).await,
+        Command::Cat(words) => backups::cat(service, &words).await,
+        Command::Find(words) => backups::find(service, &words, output).await,
+        Command::Diff(words) => backups::diff(service, &words, output).await,
+        Command::Restore(words) => restores::restore(service, words, output).await,
+        Command::Undo(words) => restores::undo(service, &words, output).await,
+        Command::Resume(words) => restores::resume(service, &words, output).await,
+        Command::Verify(words) => care::verify(service, &words, output).await,
+        Command::Lock(words) => backups::lock(service, &words, true, output).await,
+        Command::Unlock(words) => backups::lock(service, &words, false, output).await,
+        Command::Rename(words) => backups::rename(service, &words, output).await,
+        Command::Delete(words) => backups::delete(service, &words, output).await,
+        Command::Purge(words) => backups::purge(service, &words, output).await,
+        Command::Jobs(words) => care::jobs(service, words.limit, None, output).await,
+        Command::Status(words) => care::jobs(service, 20, words.job.as_deref(), output).await,
+        Command::Cancel(words) => care::cancel(service, &words, output).await,
+        Command::Repository(words) => care::repository(service, words, output).await,
+        Command::Audit(words) => care::audit(service, &words, output).await,
+        Command::Doctor | Command::Completions(_) | Command::Man(_) | Command::Reference => Ok(0),
+    }
+}
+
+pub(crate) fn options(configuration: &Configuration) -> Options {
+    let mut options = Options::new(&configuration.data.value);
+    options.catalog.clone_from(&configuration.catalog.value);
+    options.repository.clone_from(&configuration.repository.value);
+    options.password = configuration.password.value.as_ref().map(|hidden| hidden.0.clone());
+    options.node.clone_from(&configuration.node.value);
+    options
+}
+
+fn start_log(global: &Global, configuration: &Configuration) -> Result<()> {
+    let level = match global.verbose {
+        0 => configuration.log.value.as_str(),
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        Problem::invalid(format!("“{level}” is not a log level: {error}")).hint("error, warn, info, debug or trace")
+    })?;
+    // A second start in one process changes nothing.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    Ok(())
+}

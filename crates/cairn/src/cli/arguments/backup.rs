@@ -1,0 +1,106 @@
+//! Arguments of the commands that make, show and care for backups.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Name or id of a source, or the path of a folder
+    pub(crate) source: String,
+    /// Only this part; repeatable
+    #[arg(long = "part", value_name = "PART")]
+    pub(crate) parts: Vec<String>,
+    /// Name of the backup
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only backups of this source
+    pub(crate) source: Option<String>,
+    /// At most this many
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneBackup {
+    /// Id of the backup (a prefix will do), its name, or `latest`
+    pub(crate) backup: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Id of the backup (a prefix will do), its name, or `latest`
+    pub(crate) backup: String,
+    /// Folder inside the backup
+    pub(crate) path: Option<PathBuf>,
+    /// Everything below it, too
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// Id of the backup (a prefix will do), its name, or `latest`
+    pub(crate) backup: String,
+    /// File inside the backup
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// Part of a path; letter case does not count. With * or ? it is a pattern for the whole name
+    pub(crate) text: String,
+    /// Only in backups of this source
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The older backup
+    pub(crate) a: String,
+    /// The newer backup, or `live`
+    #[arg(default_value = "live")]
+    pub(crate) b: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Id of the backup (a prefix will do), its name, or `latest`
+    #[arg(required_unless_present = "all")]
+    pub(crate) backup: Option<String>,
+    /// All backups, and the whole repository
+    #[arg(long, conflicts_with = "backup")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rename {
+    /// Id of the backup (a prefix will do), its name, or `latest`
+    pub(crate) backup: String,
+    /// The new name
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// Ids of backups
+    #[arg(required = true)]
+    pub(crate) backups: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// Name or id of the source
+    pub(crate) source: String,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}

@@ -1,0 +1,81 @@
+//! Arguments of `cairn repository`, and of what makes or recovers a repository.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where the repository lies: a folder, or s3:https://host/bucket/prefix [default: in the data directory]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) repository: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Kit {
+    #[command(subcommand)]
+    pub(crate) command: Option<KitCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KitCommand {
+    /// Check that the kit you kept opens the repository: type its password on stdin
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// The repository's address, as the kit says
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) repository: String,
+    /// File that holds the repository's password; else CAIRN_REPOSITORY_PASSWORD, or asked for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepositoryCommand {
+    /// Check the repository's structure
+    Check(RepositoryCheck),
+    /// Free the space of deleted backups
+    Prune(RepositoryPrune),
+    /// Show sizes, counts and what deduplication saves
+    Stats,
+    /// Rebuild the index from the packs and set damaged packs aside
+    Repair(RepositoryRepair),
+    /// Copy all backups to another repository
+    Copy(RepositoryCopy),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepositoryCheck {
+    /// Read all data, too
+    #[arg(long)]
+    pub(crate) read_data: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepositoryPrune {
+    /// Show what would be done and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Delete packs that became unused less than 24 hours ago, too. Only when nobody else writes
+    #[arg(long)]
+    pub(crate) no_grace: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepositoryRepair {
+    /// Show what would be done and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepositoryCopy {
+    /// The other repository's address; made when absent
+    pub(crate) to: String,
+    /// File that holds the other repository's password
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: PathBuf,
+}

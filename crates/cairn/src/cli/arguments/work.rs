@@ -1,0 +1,48 @@
+//! Arguments of the commands about jobs, the audit log, the server and the shell.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Jobs {
+    /// At most this many
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Id of the job (a prefix will do)
+    pub(crate) job: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Job {
+    /// Id of the job (a prefix will do)
+    pub(crate) job: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// At most this many
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// Check that nothing was removed or changed
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write one page per command into this folder, instead of the main page to stdout
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}

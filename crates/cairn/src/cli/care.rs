@@ -1,0 +1,210 @@
+//! Commands about the repository, the kit, jobs and the audit log.
+
+use model::{Kind, Problem, Result};
+use serde_json::{Value, json};
+use service::{JobRow, Level, PruneWords, Service};
+
+use super::arguments::{Audit, Job, Kit, KitCommand, RepositoryCommand, RepositoryCopy, Verify};
+use super::watch::watch;
+use crate::configuration::secret_file;
+use crate::output::{Output, columns, duration, size, when};
+
+pub(crate) async fn init(service: &Service, output: Output) -> Result<u8> {
+    let (_, made) = service.repository_or_new().await?;
+    let address = service.repository_address();
+    output.answer(&json!({"repository": address, "created": made}), || {
+        if made { format!("made the repository at {address}") } else { format!("the repository at {address} is ready") }
+    })?;
+    output.say("Print the recovery kit and keep it somewhere else: cairn kit");
+    Ok(0)
+}
+
+pub(crate) async fn kit(service: &Service, words: &Kit, output: Output) -> Result<u8> {
+    if let Some(KitCommand::Check) = words.command {
+        let mut password = String::new();
+        std::io::stdin().read_line(&mut password).map_err(|error| Problem::io("cannot read the password", error))?;
+        service.check_kit(&password).await?;
+        output.answer(&json!({"state": "succeeded"}), || "the kit opens the repository".to_owned())?;
+        return Ok(0);
+    }
+    let kit = service.kit().await?;
+    output.answer(&json!(kit), || {
+        let list = |commands: &[String]| commands.iter().map(|command| format!("  {command}\n")).collect::<String>();
+        format!(
+            "RECOVERY KIT\nKeep this somewhere else than this machine. Whoever has it can read every backup.\n\n\
+             repository  {}\npassword    {}\n\nWith stock restic (type the password when asked):\n{}\nWith Cairn on a new machine:\n{}\n\
+             To prove that your copy is right: cairn kit check",
+            kit.repository,
+            kit.password,
+            list(&kit.restic),
+            list(&kit.cairn)
+        )
+    })?;
+    Ok(0)
+}
+
+pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
+    let done = watch(output, |progress, cancel| async move { service.recover(&progress, &cancel).await }).await?;
+    output.answer(&json!(done), || {
+        format!(
+            "{} sources and {} backups recovered; {} were known, {} are of other programs, {} are missing",
+            done.sources, done.backups, done.known, done.foreign, done.missing
+        )
+    })?;
+    Ok(0)
+}
+
+pub(crate) async fn verify(service: &Service, words: &Verify, output: Output) -> Result<u8> {
+    let backup = if words.all { None } else { words.backup.as_deref() };
+    let done = watch(output, |progress, cancel| async move { service.verify(backup, &progress, &cancel).await }).await?;
+    output.answer(&json!(done), || {
+        let mut text: String = done.problems.iter().map(|problem| format!("{problem}\n")).collect();
+        let outcome = if done.problems.is_empty() { "every byte is there and right" } else { "damage was found" };
+        text.push_str(&format!("{} checked in {}: {outcome}", model::counted(done.checked, "backup", "backups"), duration(done.seconds)));
+        text
+    })?;
+    Ok(u8::from(!done.problems.is_empty()))
+}
+
+pub(crate) async fn repository(service: &Service, command: RepositoryCommand, output: Output) -> Result<u8> {
+    match command {
+        RepositoryCommand::Check(words) => check(service, if words.read_data { Level::Data } else { Level::Structure }, output).await,
+        RepositoryCommand::Prune(words) => {
+            prune(service, PruneWords { only_plan: words.plan, no_grace: words.no_grace }, output).await
+        }
+        RepositoryCommand::Stats => stats(service, output).await,
+        RepositoryCommand::Repair(words) => repair(service, words.plan, output).await,
+        RepositoryCommand::Copy(words) => copy(service, &words, output).await,
+    }
+}
+
+async fn check(service: &Service, level: Level, output: Output) -> Result<u8> {
+    let report = watch(output, |progress, cancel| async move { service.check(level, &progress, &cancel).await }).await?;
+    let finding = |finding: &service::Finding| json!({"error": finding.is_error, "text": finding.text});
+    let findings: Vec<Value> = report.findings.iter().map(finding).collect();
+    let value = json!({"snapshots": report.snapshots, "packs": report.packs, "bytes_read": report.bytes_read, "findings": findings});
+    output.answer(&value, || {
+        let line = |finding: &service::Finding| format!("{}: {}\n", if finding.is_error { "error" } else { "hint" }, finding.text);
+        let mut text: String = report.findings.iter().map(line).collect();
+        let outcome = if report.is_clean() { "no errors" } else { "errors were found" };
+        text.push_str(&format!("{} snapshots, {} packs, {} read: {outcome}", report.snapshots, report.packs, size(report.bytes_read)));
+        text
+    })?;
+    Ok(u8::from(!report.is_clean()))
+}
+
+async fn prune(service: &Service, words: PruneWords, output: Output) -> Result<u8> {
+    let plan = watch(output, |progress, cancel| async move { service.prune(words, &progress, &cancel).await }).await?;
+    let deleted = plan.delete_unindexed.len() + plan.delete_unused.len();
+    let value = json!({
+        "packs_deleted": deleted, "packs_repacked": plan.repack.len(), "packs_waiting": plan.wait.len(),
+        "bytes_freed": plan.bytes_freed, "bytes_repacked": plan.bytes_repacked, "bytes_used": plan.bytes_used,
+    });
+    output.answer(&value, || {
+        let will = if words.only_plan { "would be" } else { "were" };
+        format!(
+            "{} {will} freed: {deleted} packs deleted, {} written anew; {} packs wait until they are a day old",
+            size(plan.bytes_freed),
+            plan.repack.len(),
+            plan.wait.len()
+        )
+    })?;
+    Ok(0)
+}
+
+async fn stats(service: &Service, output: Output) -> Result<u8> {
+    let stats = watch(output, |progress, cancel| async move { service.stats(&progress, &cancel).await }).await?;
+    output.answer(&json!(stats), || {
+        format!(
+            "{} snapshots that restore to {}\n{} stored in {} packs ({} different before compression)",
+            stats.snapshots,
+            size(stats.restored_bytes),
+            size(stats.stored_bytes),
+            stats.packs,
+            size(stats.plain_bytes)
+        )
+    })?;
+    Ok(0)
+}
+
+async fn repair(service: &Service, only_plan: bool, output: Output) -> Result<u8> {
+    let plan = watch(output, |progress, cancel| async move { service.repair(only_plan, &progress, &cancel).await }).await?;
+    let value = json!({
+        "unreadable_index_files": plan.unreadable_index_files.len(), "missing_packs": plan.missing_packs.len(),
+        "packs_added": plan.packs_added.len(), "unreadable_packs": plan.unreadable_packs.len(),
+        "damaged_packs": plan.damaged_packs.len(), "blobs_lost": plan.blobs_lost,
+    });
+    output.answer(&value, || {
+        if plan.is_empty() {
+            return "nothing is broken".to_owned();
+        }
+        format!(
+            "{} unreadable index files, {} missing packs, {} packs found again, {} damaged packs, {} pieces lost; \
+             the next backup stores again what its source still has",
+            plan.unreadable_index_files.len(),
+            plan.missing_packs.len(),
+            plan.packs_added.len(),
+            plan.damaged_packs.len() + plan.unreadable_packs.len(),
+            plan.blobs_lost
+        )
+    })?;
+    Ok(0)
+}
+
+async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Result<u8> {
+    let password = &secret_file(&words.password_file)?;
+    let done = watch(output, |progress, cancel| async move { service.copy_to(&words.to, password, &progress, &cancel).await }).await?;
+    let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes});
+    output.answer(&value, || format!("{} snapshots copied, {} of them new there", done.snapshots, size(done.bytes)))?;
+    Ok(0)
+}
+
+fn job_json(row: &JobRow) -> Value {
+    let error = row.error_kind.as_ref().map(|kind| json!({"kind": kind, "message": row.error_message, "hint": row.error_hint}));
+    json!({
+        "id": row.id, "kind": row.kind, "state": row.state, "source": row.source, "phase": row.phase, "done": row.items_done,
+        "total": row.items_total, "bytes": row.bytes_done, "eta_seconds": Value::Null, "error": error,
+    })
+}
+
+pub(crate) async fn jobs(service: &Service, limit: u32, only: Option<&str>, output: Output) -> Result<u8> {
+    let mut jobs = service.list_jobs(if only.is_some() { 1000 } else { limit }).await?;
+    if let Some(wanted) = only {
+        jobs.retain(|row| row.id.starts_with(wanted));
+        let row = jobs.first().ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no job “{wanted}”")).hint("`cairn jobs` lists them"))?;
+        output.answer(&job_json(row), || {
+            let error = row.error_message.as_ref().map(|message| format!("\nerror: {message}")).unwrap_or_default();
+            let hint = row.error_hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            format!("{}  {}  {}  {}{error}{hint}", row.id, row.kind, row.state, when(row.created))
+        })?;
+        return Ok(0);
+    }
+    let mut rows = vec![["ID", "KIND", "STATE", "CREATED", "ERROR"].map(str::to_owned).to_vec()];
+    let row = |row: &JobRow| {
+        vec![row.id.clone(), row.kind.clone(), row.state.clone(), when(row.created), row.error_message.clone().unwrap_or_default()]
+    };
+    rows.extend(jobs.iter().map(row));
+    output.answer(&Value::Array(jobs.iter().map(job_json).collect()), || columns(&rows))?;
+    Ok(0)
+}
+
+pub(crate) async fn cancel(service: &Service, words: &Job, output: Output) -> Result<u8> {
+    let row = service.cancel_job(&words.job).await?;
+    output.answer(&json!({"id": row.id, "state": "cancelling"}), || format!("job {} was asked to stop", row.id))?;
+    Ok(0)
+}
+
+pub(crate) async fn audit(service: &Service, words: &Audit, output: Output) -> Result<u8> {
+    if words.check {
+        let count = service.check_audit().await?;
+        output.answer(&json!({"entries": count, "state": "succeeded"}), || format!("the chain of {count} entries is whole"))?;
+        return Ok(0);
+    }
+    let entries = service.list_audit(words.limit).await?;
+    let value = |row: &service::AuditRow| {
+        json!({"seq": row.seq, "at": model::moment_text(row.at), "who": row.who, "what": row.what, "target": row.target, "detail": row.detail, "hash": row.hash})
+    };
+    let row = |row: &service::AuditRow| vec![when(row.at), row.who.clone(), row.what.clone(), row.target.clone(), row.detail.clone()];
+    output.answer(&Value::Array(entries.iter().map(value).collect()), || columns(&entries.iter().map(row).collect::<Vec<_>>()))?;
+    Ok(0)
+}

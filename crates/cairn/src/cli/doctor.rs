@@ -1,0 +1,140 @@
+//! `cairn doctor`: what is configured, from where, and what is wrong with how to mend it.
+//!
+//! It changes nothing, and makes no data directory; every check is made, whatever the ones before have found.
+
+use model::{Problem, Result};
+use serde_json::{Value, json};
+use service::{Level, Service};
+
+use super::options;
+use crate::configuration::{Configuration, Origin};
+use crate::output::{Output, columns};
+
+struct Finding {
+    what: &'static str,
+    ok: bool,
+    says: String,
+    hint: Option<String>,
+}
+
+impl Finding {
+    fn of(what: &'static str, outcome: std::result::Result<String, Problem>) -> Self {
+        match outcome {
+            Ok(says) => Finding { what, ok: true, says, hint: None },
+            Err(problem) => {
+                Finding { what, ok: false, says: problem.message().to_owned(), hint: problem.hint_text().map(str::to_owned) }
+            }
+        }
+    }
+}
+
+pub(crate) async fn doctor(configuration: &Configuration, output: Output) -> Result<u8> {
+    let settings = settings(configuration);
+    let findings = examine(configuration).await;
+    let is_well = findings.iter().all(|finding| finding.ok);
+    let setting = |(name, value, origin): &(&str, String, &Origin)| json!({"name": name, "value": value, "origin": origin.to_string()});
+    let finding = |finding: &Finding| json!({"check": finding.what, "ok": finding.ok, "message": finding.says, "hint": finding.hint});
+    let value = json!({
+        "ok": is_well,
+        "settings": settings.iter().map(setting).collect::<Vec<Value>>(),
+        "checks": findings.iter().map(finding).collect::<Vec<Value>>(),
+    });
+    output.answer(&value, || {
+        let row = |(name, value, origin): &(&str, String, &Origin)| vec![(*name).to_owned(), value.clone(), format!("({origin})")];
+        let mut text = columns(&settings.iter().map(row).collect::<Vec<_>>());
+        text.push('\n');
+        for finding in &findings {
+            let mark = if finding.ok { "ok   " } else { "WRONG" };
+            text.push_str(&format!("{mark}  {}: {}\n", finding.what, finding.says));
+            if let Some(hint) = &finding.hint {
+                text.push_str(&format!("       hint: {hint}\n"));
+            }
+        }
+        text
+    })?;
+    Ok(u8::from(!is_well))
+}
+
+fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin)> {
+    let or = |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
+    let file = configuration.file.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+    let secret = if configuration.password.value.is_some() { "(hidden)" } else { "generated, in the data directory" };
+    let mail = if configuration.smtp.value.is_some() { "(hidden)" } else { "none: messages go to the outbox folder" };
+    vec![
+        ("configuration file", file, &Origin::Default),
+        ("data", configuration.data.value.display().to_string(), &configuration.data.origin),
+        ("catalog", without_password(&or(&configuration.catalog.value, "in the data directory")), &configuration.catalog.origin),
+        ("repository", or(&configuration.repository.value, "in the data directory"), &configuration.repository.origin),
+        ("repository password", secret.to_owned(), &configuration.password.origin),
+        ("node", configuration.node.value.clone(), &configuration.node.origin),
+        ("workers", configuration.workers.value.to_string(), &configuration.workers.origin),
+        ("time zone", configuration.time_zone.value.clone(), &configuration.time_zone.origin),
+        ("log", configuration.log.value.clone(), &configuration.log.origin),
+        ("smtp", mail.to_owned(), &configuration.smtp.origin),
+        ("mail from", configuration.mail_from.value.clone(), &configuration.mail_from.origin),
+    ]
+}
+
+/// `postgres://user:secret@host/db` without the secret.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.split_once('@') {
+        Some((user, host)) => format!("{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => url.to_owned(),
+    }
+}
+
+async fn examine(configuration: &Configuration) -> Vec<Finding> {
+    if !configuration.data.value.join("format").exists() {
+        let says = format!("{} does not exist yet; `cairn init` or the first backup makes it", configuration.data.value.display());
+        return vec![Finding { what: "data directory", ok: true, says, hint: None }];
+    }
+    let service = match Service::open(options(configuration)).await {
+        Ok(service) => service,
+        Err(problem) => return vec![Finding::of("data directory and catalog", Err(problem))],
+    };
+    let mut findings = vec![Finding::of("data directory", Ok("private and of this version".to_owned()))];
+    findings.push(Finding::of("catalog", service.check_catalog().await.map(|()| "every page is sound".to_owned())));
+    findings.push(Finding::of("audit log", service.check_audit().await.map(|count| format!("{count} entries, the chain is whole"))));
+    findings.push(Finding::of("repository", repository(&service).await));
+    findings.push(Finding::of("recovery kit", kit(&service).await));
+    findings.extend(sources(&service).await);
+    service.close().await;
+    findings
+}
+
+async fn repository(service: &Service) -> Result<String> {
+    match service.repository().await {
+        Err(problem) if problem.kind() == model::Kind::RepositoryMissing => Ok("none yet; the first backup makes it".to_owned()),
+        Err(problem) => Err(problem),
+        Ok(_) => {
+            let report = service.check(Level::Structure, &model::Progress::new(), &model::Cancel::new()).await?;
+            match report.errors().next() {
+                None => Ok(format!("{} snapshots, {} packs, no errors", report.snapshots, report.packs)),
+                Some(error) => Err(Problem::damaged(error.to_owned()).hint("`cairn repository check` lists all; then `cairn repository repair`")),
+            }
+        }
+    }
+}
+
+async fn kit(service: &Service) -> Result<String> {
+    if service.is_kit_confirmed().await? {
+        return Ok("confirmed".to_owned());
+    }
+    Ok("never confirmed: print it with `cairn kit`, then prove your copy with `cairn kit check`".to_owned())
+}
+
+async fn sources(service: &Service) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Ok(sources) = service.list_sources().await else { return findings };
+    for source in sources {
+        let outcome = service.check_source(&source.id).await.and_then(|inspection| {
+            match inspection.obstacles.into_iter().next() {
+                None => Ok(format!("{}: nothing is in the way", source.name)),
+                Some(obstacle) => Err(Problem::invalid(format!("{}: {}", source.name, obstacle.message)).hint(obstacle.hint)),
+            }
+        });
+        findings.push(Finding::of("source", outcome));
+    }
+    findings
+}

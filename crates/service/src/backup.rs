@@ -1,0 +1,232 @@
+//! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
+
+use std::path::{Path, PathBuf};
+
+use catalog::backups::BackupRow;
+use catalog::sources::SourceRow;
+use model::{
+    Author, BackupId, Beginning, Cancel, Content, JobId, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta, Problem, Progress,
+    Reason, Result,
+};
+use repository::{Repository, Settled, SnapshotMeta};
+use serde::Serialize;
+use sources::{Captured, Context};
+
+use crate::Service;
+use crate::joined::SinkOf;
+use crate::library::BackupView;
+
+#[derive(Clone, Debug)]
+pub struct BackupRequest {
+    /// Name or id of a source, or the path of a folder.
+    pub source: String,
+    pub parts: Vec<String>,
+    pub name: Option<String>,
+    pub reason: Reason,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BackupDone {
+    pub job: String,
+    pub state: String,
+    pub backup: BackupView,
+    pub warnings: Vec<String>,
+    /// The repository came to be with this backup.
+    #[serde(skip)]
+    pub first: bool,
+}
+
+/// What one capture needs.
+pub(crate) struct Making {
+    pub(crate) id: BackupId,
+    pub(crate) job: JobId,
+    pub(crate) source: SourceRow,
+    pub(crate) parts: Vec<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) reason: Reason,
+    pub(crate) undoes: Option<JobId>,
+    pub(crate) progress: Progress,
+    pub(crate) cancel: Cancel,
+}
+
+struct Made {
+    manifest: Manifest,
+    snapshot: repository::Snapshot,
+    files: u64,
+    bytes: u64,
+    warnings: Vec<String>,
+}
+
+impl Service {
+    pub async fn backup(&self, request: &BackupRequest, progress: &Progress, cancel: &Cancel) -> Result<BackupDone> {
+        let (_, first) = self.repository_or_new().await?;
+        let source = self.source_or_folder(&request.source).await?;
+        let source = self.source_row(&source.id).await?;
+        let opened = self.open_source(&source)?;
+        let making = Making {
+            id: BackupId::new(&self.options.clock, &self.options.random)?,
+            job: JobId::new(&self.options.clock, &self.options.random)?,
+            source,
+            parts: request.parts.clone(),
+            name: request.name.clone(),
+            reason: request.reason,
+            undoes: None,
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+        };
+        let done = self.make(making, opened).await?;
+        Ok(BackupDone { first, ..done })
+    }
+
+    /// Captures an opened source and remembers the backup.
+    pub(crate) async fn make(&self, making: Making, source: Box<dyn sources::Source>) -> Result<BackupDone> {
+        let start = self.now_ms();
+        let repository = self.repository().await?;
+        let scratch = self.place.scratch(&making.job.to_string())?;
+        let parent = self.newest_snapshot_of(&making.source.id).await?;
+        let (version, who) = (self.options.version.clone(), self.options.who.clone());
+        let job = making.job.to_string();
+        let (making, made) = self
+            .blocking(move || {
+                let cx = Context {
+                    cancel: making.cancel.clone(),
+                    progress: making.progress.clone(),
+                    now_ms: start,
+                    job: making.job.to_string(),
+                    scratch,
+                };
+                let made = capture(&repository, &*source, &making, parent.as_deref(), &version, &who, &cx);
+                Ok((making, made))
+            })
+            .await?;
+        self.place.discard_scratch(&job)?;
+        let made = made?;
+        let row = self.remember(&making, &made, start).await?;
+        let state = if made.warnings.is_empty() { "succeeded" } else { "warning" };
+        Ok(BackupDone { job, state: state.to_owned(), backup: BackupView::of(&row), warnings: made.warnings, first: false })
+    }
+
+    async fn newest_snapshot_of(&self, source: &str) -> Result<Option<String>> {
+        let newest = self.catalog.list_backups(Some(source), 1).await?;
+        Ok(newest.into_iter().next().map(|row| row.snapshot))
+    }
+
+    async fn remember(&self, making: &Making, made: &Made, start: i64) -> Result<BackupRow> {
+        let summary = made.snapshot.summary.clone().unwrap_or_default();
+        let names: Vec<&str> = made.manifest.parts.iter().map(|part| part.name.as_str()).collect();
+        let row = BackupRow {
+            id: making.id.to_string(),
+            source: making.source.id.clone(),
+            source_name: making.source.name.clone(),
+            kind: making.source.kind.clone(),
+            repository: "main".to_owned(),
+            snapshot: made.snapshot.id.hex(),
+            tree: made.snapshot.tree.hex(),
+            name: making.name.clone().unwrap_or_default(),
+            reason: making.reason.word().to_owned(),
+            created: start,
+            seconds: (self.now_ms() - start) as f64 / 1000.0,
+            parts: serde_json::json!(names).to_string(),
+            files: made.files as i64,
+            bytes: made.bytes as i64,
+            added_bytes: summary.data_added_packed as i64,
+            locked: 0,
+            verified: None,
+            person: Some(self.options.who.clone()),
+            job: Some(making.job.to_string()),
+            state: "ok".to_owned(),
+            warnings: serde_json::json!(made.warnings).to_string(),
+        };
+        self.catalog.add_backup(&row).await?;
+        self.audit("backup", &making.source.name, &row.id).await?;
+        Ok(row)
+    }
+}
+
+/// Fills and commits one snapshot.
+fn capture(
+    repository: &Repository,
+    source: &dyn sources::Source,
+    making: &Making,
+    parent: Option<&str>,
+    version: &str,
+    who: &str,
+    cx: &Context,
+) -> Result<Made> {
+    // A parent that is gone costs time and nothing else.
+    let parent = parent.and_then(|id| repository::Id::parse(id).ok()).and_then(|id| repository.snapshot(&id).ok());
+    cx.progress.phase("reading");
+    let writer = repository.writer(parent.as_ref(), &cx.progress, &cx.cancel)?;
+    let mut sink = SinkOf { writer, skipped: Vec::new(), files: 0, bytes: 0 };
+    let captured = source.capture(&making.parts, &mut sink, cx)?;
+    cx.progress.phase("storing");
+    let settled = sink.writer.settle()?;
+    let mut warnings: Vec<String> = sink.skipped.iter().map(|(path, why)| format!("{}: {why}", path.display())).collect();
+    warnings.extend(sink.writer.unread().iter().map(|unread| format!("{}: {}", unread.path.display(), unread.why)));
+    let settings = serde_json::from_str(&making.source.settings).unwrap_or_default();
+    let id = making.source.id.parse()?;
+    let mut manifest = Manifest::begin(Beginning {
+        cairn: version.to_owned(),
+        source: ManifestSource { id, name: making.source.name.clone(), kind: making.source.kind.clone(), settings },
+        backup: making.id,
+        reason: making.reason,
+        created: cx.now_ms,
+    });
+    manifest.name.clone_from(&making.name);
+    manifest.by = Some(Author { id: who.to_owned(), name: who.to_owned() });
+    manifest.undoes = making.undoes;
+    fill_in(&mut manifest, captured, &settled);
+    let bytes = manifest.encode();
+    sink.writer.entry(Path::new(MANIFEST_FILE), manifest_meta(cx.now_ms, bytes.len() as u64), Content::Bytes(bytes))?;
+    let meta = SnapshotMeta {
+        time_ms: cx.now_ms,
+        hostname: "cairn".to_owned(),
+        username: who.to_owned(),
+        paths: vec![format!("/{}", making.source.name)],
+        tags: vec!["cairn".to_owned(), format!("source:{}", making.source.id), format!("backup:{}", making.id)],
+        excludes: Vec::new(),
+    };
+    let (files, bytes) = (sink.files, sink.bytes);
+    let snapshot = sink.writer.finish(&meta)?;
+    Ok(Made { manifest, snapshot, files, bytes, warnings })
+}
+
+fn manifest_meta(now_ms: i64, size: u64) -> Meta {
+    let time = model::Timestamp { seconds: now_ms.div_euclid(1000), nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32 };
+    Meta { mtime: time, ctime: time, ..Meta::file(size) }
+}
+
+fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
+    let checksum = |name: &str| {
+        let found = settled.iter().find(|child| child.name == PathBuf::from(name));
+        found.and_then(|child| child.tree).map(|id| id.hex()).unwrap_or_default()
+    };
+    manifest.parts = captured
+        .parts
+        .into_iter()
+        .map(|part| ManifestPart {
+            checksum: checksum(&part.name),
+            name: part.name,
+            category: part.category,
+            holds: part.holds,
+            items: part.items,
+            bytes: part.bytes,
+            warnings: part.warnings,
+        })
+        .collect();
+    manifest.left_out = captured.left_out;
+    manifest.facts = captured.facts;
+}
+
+impl BackupRequest {
+    /// A manual backup of everything.
+    pub fn manual(source: impl Into<String>) -> Self {
+        BackupRequest { source: source.into(), parts: Vec::new(), name: None, reason: Reason::Manual }
+    }
+}
+
+/// Used by doors for messages.
+pub(crate) fn no_such_backup(wanted: &str) -> Problem {
+    Problem::not_found(format!("there is no backup “{wanted}”")).hint("`cairn list` shows what there is")
+}

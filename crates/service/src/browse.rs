@@ -1,0 +1,208 @@
+//! Looking into backups: list, read, find, compare.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use model::{Action, Cancel, Meta, Result};
+use repository::{Change, Tree};
+use serde::Serialize;
+use sources::{Context, Wanted};
+
+use crate::Service;
+use crate::joined::TreeOf;
+
+/// An entry of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    pub path: String,
+    pub kind: String,
+    pub size: u64,
+    pub mode: String,
+    /// Seconds since 1970.
+    pub modified: i64,
+}
+
+/// A file that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundFile {
+    pub backup: String,
+    pub source: String,
+    pub created: String,
+    pub path: String,
+    pub size: u64,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// `added`, `removed`, `changed`, `metadata`.
+    pub change: String,
+    pub path: String,
+    pub detail: String,
+}
+
+fn kind(meta: &Meta) -> &'static str {
+    match meta.kind {
+        model::FileKind::File => "file",
+        model::FileKind::Dir => "folder",
+        model::FileKind::Symlink { .. } => "link",
+        _ => "special",
+    }
+}
+
+fn listed(entry: &repository::Entry) -> Listed {
+    Listed {
+        path: entry.path.display().to_string(),
+        kind: kind(&entry.meta).to_owned(),
+        size: entry.meta.size,
+        mode: format!("{:04o}", entry.meta.mode),
+        modified: entry.meta.mtime.seconds,
+    }
+}
+
+impl Service {
+    pub(crate) async fn tree_of(&self, snapshot: &str) -> Result<Tree> {
+        let repository = self.repository().await?;
+        let id = repository::Id::parse(snapshot)?;
+        self.blocking(move || repository.tree(&repository.snapshot(&id)?)).await
+    }
+
+    pub async fn ls(&self, backup: &str, path: &Path, recursive: bool) -> Result<Vec<Listed>> {
+        let row = self.backup_row(backup).await?;
+        let tree = self.tree_of(&row.snapshot).await?;
+        let path = path.to_path_buf();
+        self.blocking(move || {
+            let mut found = Vec::new();
+            if recursive {
+                tree.walk(&path, &mut |entry| {
+                    found.push(listed(&entry));
+                    Ok(())
+                })?;
+            } else if let Some(entry) = tree.stat(&path)?.filter(|entry| !entry.meta.is_dir()) {
+                found.push(listed(&entry));
+            } else {
+                found.extend(tree.list(&path)?.iter().map(listed));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Hands the bytes of a file over, piece by piece.
+    pub async fn cat(&self, backup: &str, path: &Path, mut out: impl std::io::Write + Send + 'static) -> Result<u64> {
+        let row = self.backup_row(backup).await?;
+        let tree = self.tree_of(&row.snapshot).await?;
+        let path = path.to_path_buf();
+        self.blocking(move || {
+            let mut file = tree.open(&path)?;
+            std::io::copy(&mut file, &mut out)
+                .map_err(|error| model::Problem::io(format!("cannot pass {} on", path.display()), error))
+        })
+        .await
+    }
+
+    /// Files whose path contains the text, newest backup first; the same content in the same place is named once per source.
+    pub async fn find(&self, text: &str, source: Option<&str>, cancel: &Cancel) -> Result<Vec<FoundFile>> {
+        let backups = self.list_backups(source, 10_000).await?;
+        let needle: Arc<str> = text.to_lowercase().into();
+        let mut seen = std::collections::HashSet::new();
+        let mut found = Vec::new();
+        for backup in backups.into_iter().filter(|backup| backup.state == "ok") {
+            let tree = self.tree_of(&backup.snapshot).await?;
+            let (needle, cancel) = (Arc::clone(&needle), cancel.clone());
+            let matching = self.blocking(move || search(&tree, &needle, &cancel)).await?;
+            for entry in matching {
+                let path = entry.path.display().to_string();
+                if seen.insert((backup.source.clone(), path.clone(), entry.identity())) {
+                    let (id, created) = (backup.id.clone(), backup.created.clone());
+                    found.push(FoundFile { backup: id, source: backup.source.clone(), created, path, size: entry.meta.size });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What happened between two backups, or between a backup and the living thing (`live`).
+    pub async fn diff(&self, a: &str, b: &str, cancel: &Cancel) -> Result<Vec<Difference>> {
+        let before = self.backup_row(a).await?;
+        let tree = self.tree_of(&before.snapshot).await?;
+        if b == "live" {
+            return self.diff_living(&before.source, tree, cancel).await;
+        }
+        let after = self.backup_row(b).await?;
+        let other = self.tree_of(&after.snapshot).await?;
+        let cancel = cancel.clone();
+        self.blocking(move || {
+            let mut found = Vec::new();
+            tree.diff(&other, &cancel, &mut |change| {
+                if change.path() != Path::new(model::MANIFEST_FILE) {
+                    found.push(difference(&change));
+                }
+                Ok(())
+            })?;
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn diff_living(&self, source: &str, tree: Tree, cancel: &Cancel) -> Result<Vec<Difference>> {
+        let row = self.source_row(source).await?;
+        let opened = self.open_source(&row)?;
+        let cx = Context { cancel: cancel.clone(), now_ms: self.now_ms(), ..Context::default() };
+        let draft = self.blocking(move || opened.plan(&TreeOf(tree), &Wanted::default(), &cx)).await?;
+        let word = |action| match action {
+            // The plan says how to go back; this says what has happened since.
+            Action::Create => "removed",
+            Action::Delete => "added",
+            _ => "changed",
+        };
+        let item = |item: &model::Item| {
+            let path = PathBuf::from(&item.part).join(&item.name).display().to_string();
+            Difference { change: word(item.action).to_owned(), path, detail: item.detail.clone() }
+        };
+        Ok(draft.items.iter().map(item).collect())
+    }
+}
+
+fn search(tree: &Tree, needle: &str, cancel: &Cancel) -> Result<Vec<repository::Entry>> {
+    let mut matching = Vec::new();
+    tree.walk(Path::new(""), &mut |entry| {
+        cancel.check()?;
+        let path = entry.path.to_string_lossy().to_lowercase();
+        if entry.path != Path::new(model::MANIFEST_FILE) && matches(&path, needle) {
+            matching.push(entry);
+        }
+        Ok(())
+    })?;
+    Ok(matching)
+}
+
+/// Without `*` and `?` a part of the path; with them the whole name.
+fn matches(path: &str, needle: &str) -> bool {
+    if !needle.contains(['*', '?']) {
+        return path.contains(needle);
+    }
+    let name = path.rsplit('/').next().unwrap_or(path);
+    glob(name.as_bytes(), needle.as_bytes())
+}
+
+fn glob(text: &[u8], pattern: &[u8]) -> bool {
+    match (text.split_first(), pattern.split_first()) {
+        (None, None) => true,
+        (_, Some((b'*', rest))) => glob(text, rest) || text.split_first().is_some_and(|(_, text)| glob(text, pattern)),
+        (Some((_, text)), Some((b'?', pattern))) => glob(text, pattern),
+        (Some((a, text)), Some((b, pattern))) if a == b => glob(text, pattern),
+        _ => false,
+    }
+}
+
+fn difference(change: &Change) -> Difference {
+    let size = |entry: &repository::Entry| model::Size(entry.meta.size).to_string();
+    let (word, detail) = match change {
+        Change::Added(entry) => ("added", if entry.meta.is_file() { size(entry) } else { String::new() }),
+        Change::Removed(entry) => ("removed", if entry.meta.is_file() { size(entry) } else { String::new() }),
+        Change::Content { before, after } => ("changed", format!("{} → {}", size(before), size(after))),
+        Change::Metadata { .. } => ("metadata", String::new()),
+    };
+    Difference { change: word.to_owned(), path: change.path().display().to_string(), detail }
+}

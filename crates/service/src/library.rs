@@ -1,0 +1,142 @@
+//! The backups there are: list, find, name, lock, delete.
+
+use catalog::backups::BackupRow;
+use model::{Candidate, Kind, Problem, Result, resolve};
+use serde::Serialize;
+
+use crate::Service;
+use crate::backup::no_such_backup;
+
+/// More are not looked through when a prefix is resolved.
+const MOST: i64 = 1_000_000;
+
+/// A backup, as doors show it; `moment` in RFC 3339.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BackupView {
+    pub id: String,
+    pub source: String,
+    pub name: String,
+    pub reason: String,
+    pub created: String,
+    pub snapshot: String,
+    pub parts: Vec<String>,
+    pub files: u64,
+    pub bytes: u64,
+    pub added_bytes: u64,
+    pub seconds: f64,
+    pub locked: bool,
+    /// When every byte was last read back, in RFC 3339.
+    pub verified: Option<String>,
+    pub state: String,
+    pub warnings: Vec<String>,
+    #[serde(skip)]
+    pub created_ms: i64,
+}
+
+impl BackupView {
+    pub(crate) fn of(row: &BackupRow) -> Self {
+        let list = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        BackupView {
+            id: row.id.clone(),
+            source: row.source_name.clone(),
+            name: row.name.clone(),
+            reason: row.reason.clone(),
+            created: model::moment_text(row.created),
+            snapshot: row.snapshot.clone(),
+            parts: list(&row.parts),
+            files: row.files as u64,
+            bytes: row.bytes as u64,
+            added_bytes: row.added_bytes as u64,
+            seconds: row.seconds,
+            locked: row.locked != 0,
+            verified: row.verified.map(model::moment_text),
+            state: row.state.clone(),
+            warnings: list(&row.warnings),
+            created_ms: row.created,
+        }
+    }
+}
+
+impl Service {
+    /// The newest backups, of one source or of all.
+    pub async fn list_backups(&self, source: Option<&str>, most: u32) -> Result<Vec<BackupView>> {
+        let source = match source {
+            Some(wanted) => Some(self.source_row(wanted).await?.id),
+            None => None,
+        };
+        let rows = self.catalog.list_backups(source.as_deref(), i64::from(most)).await?;
+        Ok(rows.iter().map(BackupView::of).collect())
+    }
+
+    /// By id, beginning of an id, name, `latest`, or the name of a source (its newest).
+    pub(crate) async fn backup_row(&self, wanted: &str) -> Result<BackupRow> {
+        let mut rows = self.catalog.list_backups(None, MOST).await?;
+        rows.retain(|row| row.state == "ok");
+        let ordinary = |row: &&BackupRow| row.reason != "safety";
+        let newest_of = |name: &str| rows.iter().filter(ordinary).find(|row| row.source_name == name).cloned();
+        if wanted == "latest" {
+            return rows.iter().find(ordinary).cloned().ok_or_else(|| no_such_backup(wanted));
+        }
+        if let Some(row) = newest_of(wanted) {
+            return Ok(row);
+        }
+        let candidates: Vec<Candidate<'_>> = rows.iter().map(|row| Candidate { id: &row.id, name: &row.name }).collect();
+        let at = resolve("backup", wanted, &candidates)?;
+        Ok(rows.swap_remove(at))
+    }
+
+    pub async fn show_backup(&self, wanted: &str) -> Result<BackupView> {
+        Ok(BackupView::of(&self.backup_row(wanted).await?))
+    }
+
+    pub async fn lock_backup(&self, wanted: &str, locked: bool) -> Result<BackupView> {
+        let row = self.backup_row(wanted).await?;
+        self.catalog.set_backup_locked(&row.id, locked).await?;
+        self.audit(if locked { "backup.lock" } else { "backup.unlock" }, &row.source_name, &row.id).await?;
+        self.show_backup(&row.id).await
+    }
+
+    pub async fn rename_backup(&self, wanted: &str, name: &str) -> Result<BackupView> {
+        if name.len() > 191 || name.chars().any(char::is_control) {
+            return Err(Problem::invalid("a backup's name has at most 191 bytes and no control characters"));
+        }
+        let row = self.backup_row(wanted).await?;
+        self.catalog.set_backup_name(&row.id, name).await?;
+        self.audit("backup.rename", &row.source_name, &row.id).await?;
+        self.show_backup(&row.id).await
+    }
+
+    /// Forgets the snapshot, then the row; the bytes go with the next prune.
+    pub async fn delete_backups(&self, wanted: &[String]) -> Result<Vec<BackupView>> {
+        let mut rows = Vec::new();
+        for wanted in wanted {
+            let row = self.backup_row(wanted).await?;
+            if row.locked != 0 {
+                return Err(Problem::new(Kind::Refused, format!("backup {} is locked", row.id)).hint("`cairn unlock` it first"));
+            }
+            rows.push(row);
+        }
+        self.delete_rows(&rows).await?;
+        Ok(rows.iter().map(BackupView::of).collect())
+    }
+
+    async fn delete_rows(&self, rows: &[BackupRow]) -> Result<()> {
+        let repository = self.repository().await?;
+        let ids = rows.iter().map(|row| repository::Id::parse(&row.snapshot)).collect::<Result<Vec<_>>>()?;
+        self.blocking(move || repository.forget(&ids)).await?;
+        for row in rows {
+            self.catalog.delete_backup(&row.id).await?;
+            self.audit("backup.delete", &row.source_name, &row.id).await?;
+        }
+        Ok(())
+    }
+
+    /// All unlocked backups of a source, safety backups excepted.
+    pub async fn purge(&self, source: &str) -> Result<Vec<BackupView>> {
+        let source = self.source_row(source).await?;
+        let mut rows = self.catalog.list_backups(Some(&source.id), MOST).await?;
+        rows.retain(|row| row.locked == 0 && row.reason != "safety");
+        self.delete_rows(&rows).await?;
+        Ok(rows.iter().map(BackupView::of).collect())
+    }
+}

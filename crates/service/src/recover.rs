@@ -1,0 +1,145 @@
+//! Rebuilds the catalog from a repository alone: every backup carries its manifest.
+//!
+//! Rules: nothing is deleted; a backup that the catalog knows already is left as it is; a snapshot without a manifest of ours is counted and let
+//! be.
+
+use std::io::Read;
+use std::path::Path;
+
+use catalog::backups::BackupRow;
+use catalog::sources::SourceRow;
+use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Progress, Result};
+use repository::{Repository, Snapshot};
+use serde::Serialize;
+
+use crate::Service;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Recovered {
+    pub sources: u64,
+    pub backups: u64,
+    pub known: u64,
+    /// Made by other programs.
+    pub foreign: u64,
+    /// Rows whose snapshot is gone; they are marked missing.
+    pub missing: u64,
+}
+
+impl Service {
+    /// Brings the catalog in step with the repository.
+    pub async fn recover(&self, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
+        let repository = self.repository().await?;
+        let mut recovered = Recovered::default();
+        let found = self.manifests(repository, progress, cancel).await?;
+        let rows = self.catalog.list_backups(None, i64::MAX).await?;
+        for row in rows.iter().filter(|row| row.state == "ok") {
+            if !found.iter().any(|(snapshot, _)| snapshot.id.hex() == row.snapshot) {
+                self.catalog.set_backup_state(&row.id, "missing").await?;
+                recovered.missing += 1;
+            }
+        }
+        for (snapshot, manifest) in found {
+            match manifest {
+                None => recovered.foreign += 1,
+                Some(_) if rows.iter().any(|row| row.snapshot == snapshot.id.hex()) => recovered.known += 1,
+                Some(manifest) => self.adopt(&snapshot, &manifest, &mut recovered).await?,
+            }
+        }
+        self.audit("recover", &self.repository_address(), &format!("{} backups", recovered.backups)).await?;
+        Ok(recovered)
+    }
+
+    async fn manifests(&self, repository: Repository, progress: &Progress, cancel: &Cancel) -> Result<Vec<(Snapshot, Option<Manifest>)>> {
+        let (progress, cancel) = (progress.clone(), cancel.clone());
+        self.blocking(move || {
+            progress.phase("reading");
+            let mut found = Vec::new();
+            for snapshot in repository.snapshots()? {
+                cancel.check()?;
+                let manifest = manifest_of(&repository, &snapshot)?;
+                found.push((snapshot, manifest));
+                progress.items(1);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn adopt(&self, snapshot: &Snapshot, manifest: &Manifest, recovered: &mut Recovered) -> Result<()> {
+        let id = manifest.source.id.to_string();
+        let sources = self.catalog.list_sources().await?;
+        if !sources.iter().any(|row| row.id == id) {
+            let taken = sources.iter().any(|row| row.name == manifest.source.name);
+            let name = if taken { format!("{} {}", manifest.source.name, &id[..8]) } else { manifest.source.name.clone() };
+            let row = SourceRow {
+                id: id.clone(),
+                name,
+                kind: manifest.source.kind.clone(),
+                settings: manifest.source.settings.to_string(),
+                policy: "{}".to_owned(),
+                node: self.options.node.clone(),
+                created: manifest.created,
+                hidden: 0,
+            };
+            self.catalog.add_source(&row).await?;
+            recovered.sources += 1;
+        }
+        let adopted = self.catalog.add_backup(&row_of(snapshot, manifest)).await;
+        match adopted {
+            // A copy of a backup that is there under another snapshot.
+            Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
+            other => {
+                other?;
+                recovered.backups += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `None` for a snapshot that is not ours.
+fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
+    let tree = repository.tree(snapshot)?;
+    let is_file = tree.stat(Path::new(MANIFEST_FILE))?.is_some_and(|entry| entry.meta.is_file());
+    if !is_file {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let read = tree.open(Path::new(MANIFEST_FILE))?.take(64 << 20).read_to_end(&mut bytes);
+    read.map_err(|error| model::Problem::io(format!("cannot read the manifest of snapshot {}", snapshot.id.short()), error))?;
+    match Manifest::decode(&bytes) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(problem) if problem.kind() == Kind::Invalid => Ok(None),
+        Err(problem) => Err(problem.context(format!("snapshot {}", snapshot.id.short()))),
+    }
+}
+
+fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
+    let summary = snapshot.summary.clone().unwrap_or_default();
+    let names: Vec<&str> = manifest.parts.iter().map(|part| part.name.as_str()).collect();
+    let warnings: Vec<String> = manifest.warnings().map(|(_, warning)| warning.to_owned()).collect();
+    BackupRow {
+        id: manifest.backup.to_string(),
+        source: manifest.source.id.to_string(),
+        source_name: manifest.source.name.clone(),
+        kind: manifest.source.kind.clone(),
+        repository: "main".to_owned(),
+        snapshot: snapshot.id.hex(),
+        tree: snapshot.tree.hex(),
+        name: manifest.name.clone().unwrap_or_default(),
+        reason: manifest.reason.word().to_owned(),
+        created: manifest.created,
+        seconds: 0.0,
+        parts: serde_json::json!(names).to_string(),
+        // The manifest itself is not counted.
+        files: summary.total_files_processed.saturating_sub(1) as i64,
+        bytes: manifest.bytes() as i64,
+        added_bytes: summary.data_added_packed as i64,
+        locked: 0,
+        verified: None,
+        person: manifest.by.as_ref().map(|author| author.name.clone()),
+        job: manifest.undoes.map(|job| job.to_string()),
+        state: "ok".to_owned(),
+        warnings: serde_json::json!(warnings).to_string(),
+    }
+}

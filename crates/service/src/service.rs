@@ -1,0 +1,165 @@
+//! One instance of Cairn: data directory, catalog, repository, clock.
+//!
+//! Everything that people can ask for is a method of [`Service`], one file per verb. Doors open one and call it; they decide nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use catalog::Catalog;
+use model::{Clock, Kind, Problem, Random, Result, SystemClock, SystemRandom};
+use repository::Repository;
+use repository::format::key_file::Cost;
+use tokio::sync::OnceCell;
+
+use crate::place::{Place, write_private};
+
+/// How an instance is set up.
+#[derive(Clone)]
+pub struct Options {
+    pub data: PathBuf,
+    /// Address of a catalog in PostgreSQL; else it lies in the data directory.
+    pub catalog: Option<String>,
+    /// Address of the repository `main`; else it lies in the data directory.
+    pub repository: Option<String>,
+    /// Password of the repository; else a generated one lies in the data directory.
+    pub password: Option<String>,
+    pub node: String,
+    /// Who acts: a person's name, for the audit log and the manifests.
+    pub who: String,
+    pub version: String,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Options({})", self.data.display())
+    }
+}
+
+impl Options {
+    /// An instance in this directory, with the machine's clock and randomness.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Options {
+            data: data.into(),
+            catalog: None,
+            repository: None,
+            password: None,
+            node: "main".to_owned(),
+            who: "cli".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+/// An opened instance.
+#[derive(Debug)]
+pub struct Service {
+    pub(crate) options: Options,
+    pub(crate) place: Place,
+    pub(crate) catalog: Catalog,
+    repository: OnceCell<Repository>,
+}
+
+impl Service {
+    /// Opens the data directory (made when it is absent) and the catalog. The repository is opened when it is first needed.
+    pub async fn open(options: Options) -> Result<Self> {
+        let place = Place::open(&options.data)?;
+        let catalog = match &options.catalog {
+            Some(url) => Catalog::open_url(url).await?,
+            None => Catalog::open_file(&place.catalog(), options.clock.now_ms()).await?,
+        };
+        Ok(Service { options, place, catalog, repository: OnceCell::new() })
+    }
+
+    pub async fn close(&self) {
+        self.catalog.close().await;
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.options.clock.now_ms()
+    }
+
+    /// Places of Cairn's own, which no source may contain.
+    pub(crate) fn forbidden(&self) -> Vec<PathBuf> {
+        let mut places = vec![self.place.root().to_path_buf()];
+        let address = self.repository_address();
+        if !address.starts_with("s3:") {
+            places.extend(std::path::absolute(address));
+        }
+        places
+    }
+
+    pub fn repository_address(&self) -> String {
+        self.options.repository.clone().unwrap_or_else(|| self.place.repository().display().to_string())
+    }
+
+    /// The repository `main`; an error when it was not made yet.
+    pub async fn repository(&self) -> Result<Repository> {
+        self.repository.get_or_try_init(|| async { self.open_repository(false) }).await.cloned()
+    }
+
+    /// The repository `main`, made when there is none. True when it was made just now.
+    pub async fn repository_or_new(&self) -> Result<(Repository, bool)> {
+        match self.repository().await {
+            Err(problem) if problem.kind() == Kind::RepositoryMissing => {
+                let made = self.repository.get_or_try_init(|| async { self.open_repository(true) }).await.cloned()?;
+                self.audit("repository.create", &self.repository_address(), "").await?;
+                Ok((made, true))
+            }
+            other => other.map(|repository| (repository, false)),
+        }
+    }
+
+    fn open_repository(&self, create: bool) -> Result<Repository> {
+        let storage = repository::storage::open(&self.repository_address())?;
+        let (password, cost) = match &self.options.password {
+            Some(password) => (password.clone(), Cost::HUMAN),
+            None => (self.own_password(create)?, Cost::GENERATED),
+        };
+        let options = repository::Options {
+            cost,
+            clock: Arc::clone(&self.options.clock),
+            cache: Some(self.place.cache()?),
+            ..repository::Options::default()
+        };
+        if create { Repository::create(storage, &password, options) } else { Repository::open(storage, &password, options) }
+    }
+
+    /// The generated password in the data directory.
+    fn own_password(&self, create: bool) -> Result<String> {
+        let path = self.place.repository_password();
+        if let Some(password) = crate::place::read_private(&path)? {
+            return Ok(password);
+        }
+        if !create {
+            return Err(Problem::new(Kind::RepositoryMissing, format!("there is no repository yet at {}", self.repository_address()))
+                .hint("`cairn init` makes one, and so does the first `cairn backup`; for an existing one set CAIRN_REPOSITORY_PASSWORD"));
+        }
+        let mut bytes = [0; 32];
+        self.options.random.fill(&mut bytes)?;
+        let password = hex::encode(bytes);
+        write_private(&path, format!("{password}\n").as_bytes())?;
+        Ok(password)
+    }
+
+    /// The repository's password, for the recovery kit.
+    pub(crate) fn password(&self) -> Result<String> {
+        match &self.options.password {
+            Some(password) => Ok(password.clone()),
+            None => self.own_password(false),
+        }
+    }
+
+    pub(crate) async fn audit(&self, what: &str, target: &str, detail: &str) -> Result<()> {
+        self.catalog.add_audit(self.now_ms(), &self.options.who, what, target, detail).await
+    }
+
+    /// Runs blocking work (engine, files) on a thread of its own.
+    pub(crate) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Problem::internal(format!("a piece of work ended unexpectedly: {error}")))?
+    }
+}

@@ -1,0 +1,153 @@
+//! The things that are protected: add, list, change, check, remove.
+
+use std::path::{Path, PathBuf};
+
+use catalog::sources::SourceRow;
+use model::{Candidate, Problem, Result, SourceId, resolve};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sources::{Context, Inspection};
+
+use crate::Service;
+
+/// A source, as doors show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceView {
+    pub id: String,
+    pub name: String,
+    pub kind: String,
+    pub settings: Value,
+    pub created: i64,
+}
+
+pub(crate) fn view(row: &SourceRow) -> SourceView {
+    SourceView {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        kind: row.kind.clone(),
+        settings: serde_json::from_str(&row.settings).unwrap_or(Value::Null),
+        created: row.created,
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let fits = !name.is_empty() && name.len() <= 100 && !name.chars().any(char::is_control) && !name.contains('/');
+    if fits && name.trim() == name && !matches!(name, "latest" | "live" | "." | "..") {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("“{name}” cannot be a source's name"))
+        .hint("1 to 100 characters, no slash, no white space at the ends; not “latest” nor “live”"))
+}
+
+impl Service {
+    pub async fn add_source(&self, name: &str, kind: &str, settings: &Value) -> Result<SourceView> {
+        check_name(name)?;
+        let row = self.insert_source(name, kind, settings, false).await?;
+        Ok(view(&row))
+    }
+
+    pub(crate) async fn insert_source(&self, name: &str, kind: &str, settings: &Value, hidden: bool) -> Result<SourceRow> {
+        sources::open(kind, settings, &self.forbidden())?;
+        let row = SourceRow {
+            id: SourceId::new(&self.options.clock, &self.options.random)?.to_string(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            settings: settings.to_string(),
+            policy: "{}".to_owned(),
+            node: self.options.node.clone(),
+            created: self.now_ms(),
+            hidden: i64::from(hidden),
+        };
+        let taken = |problem: Problem| match problem.kind() {
+            model::Kind::Conflict => Problem::new(model::Kind::Conflict, format!("there is a source named “{name}” already"))
+                .hint("choose another name, or change that one with `cairn source edit`"),
+            _ => problem,
+        };
+        self.catalog.add_source(&row).await.map_err(taken)?;
+        self.audit("source.add", name, kind).await?;
+        Ok(row)
+    }
+
+    pub async fn list_sources(&self) -> Result<Vec<SourceView>> {
+        Ok(self.catalog.list_sources().await?.iter().filter(|row| row.hidden == 0).map(view).collect())
+    }
+
+    pub(crate) async fn source_row(&self, wanted: &str) -> Result<SourceRow> {
+        let mut rows = self.catalog.list_sources().await?;
+        let candidates: Vec<Candidate<'_>> = rows.iter().map(|row| Candidate { id: &row.id, name: &row.name }).collect();
+        let at = resolve("source", wanted, &candidates)?;
+        Ok(rows.swap_remove(at))
+    }
+
+    pub async fn source(&self, wanted: &str) -> Result<SourceView> {
+        Ok(view(&self.source_row(wanted).await?))
+    }
+
+    /// Changes name and settings; settings that are not named stay.
+    pub async fn edit_source(&self, wanted: &str, name: Option<&str>, changes: &Value) -> Result<SourceView> {
+        let mut row = self.source_row(wanted).await?;
+        if let Some(name) = name {
+            check_name(name)?;
+            name.clone_into(&mut row.name);
+        }
+        let mut settings: Value = serde_json::from_str(&row.settings)
+            .map_err(|_| Problem::damaged(format!("the settings of “{}” in the catalog are malformed", row.name)))?;
+        if let (Some(settings), Some(changes)) = (settings.as_object_mut(), changes.as_object()) {
+            settings.extend(changes.clone());
+        }
+        sources::open(&row.kind, &settings, &self.forbidden())?;
+        row.settings = settings.to_string();
+        self.catalog.update_source(&row).await?;
+        self.audit("source.edit", &row.name, &changes.to_string()).await?;
+        Ok(view(&row))
+    }
+
+    /// What parts there are and what is in the way.
+    pub async fn check_source(&self, wanted: &str) -> Result<Inspection> {
+        let row = self.source_row(wanted).await?;
+        let source = self.open_source(&row)?;
+        self.blocking(move || source.inspect(&Context::default())).await
+    }
+
+    /// Forgets a source; its backups stay.
+    pub async fn remove_source(&self, wanted: &str) -> Result<SourceView> {
+        let row = self.source_row(wanted).await?;
+        self.catalog.delete_source(&row.id).await?;
+        self.audit("source.remove", &row.name, "").await?;
+        Ok(view(&row))
+    }
+
+    pub(crate) fn open_source(&self, row: &SourceRow) -> Result<Box<dyn sources::Source>> {
+        let settings = serde_json::from_str(&row.settings)
+            .map_err(|_| Problem::damaged(format!("the settings of “{}” in the catalog are malformed", row.name)))?;
+        sources::open(&row.kind, &settings, &self.forbidden())
+    }
+
+    /// The source of this name, or one made just now for the folder at this path.
+    pub async fn source_or_folder(&self, wanted: &str) -> Result<SourceView> {
+        let missing = match self.source_row(wanted).await {
+            Ok(row) => return Ok(view(&row)),
+            Err(problem) => problem,
+        };
+        let path = Path::new(wanted);
+        if !path.is_dir() {
+            return Err(missing.hint("name a source (`cairn source list`), or the path of a folder"));
+        }
+        let path = path.canonicalize().map_err(|error| Problem::io(format!("cannot resolve {wanted}"), error))?;
+        let rows = self.catalog.list_sources().await?;
+        if let Some(row) = rows.iter().find(|row| row.kind == "folder" && is_just(row, &path)) {
+            return Ok(view(row));
+        }
+        let plain = path.file_name().map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned());
+        let numbered = (2..).map(|number| format!("{plain}-{number}"));
+        let free = std::iter::once(plain.clone()).chain(numbered).find(|name| !rows.iter().any(|row| row.name == *name));
+        self.add_source(&free.unwrap_or(plain), "folder", &json!({ "paths": [path] })).await
+    }
+}
+
+/// Does the source have this path and no other?
+fn is_just(row: &SourceRow, path: &PathBuf) -> bool {
+    let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
+    let paths: Vec<PathBuf> = serde_json::from_value(settings.get("paths").cloned().unwrap_or_default()).unwrap_or_default();
+    paths == [path.clone()]
+}

@@ -1,0 +1,236 @@
+//! Puts a backup back into a folder: stage, then swap.
+//!
+//! Nouns: the *staging folder* `.cairn-restore-<job>` lies beside the target on the same file system; in `new/` lies what will come, by
+//! number of the plan's item, in `old/` what was moved away. It is its own journal: an item whose `new/` is gone is in
+//! place, one whose `old/` exists was moved away. So a run that was killed anywhere is finished by running it again.
+//!
+//! Rules: everything new is written, verified and durable before the first thing is moved; the target is untouched when staging fails or is
+//! cancelled; what was moved away is deleted only at the very end.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use model::{Action, Counts, Item, Kind, Problem, Result};
+use serde_json::Value;
+
+use super::plan::{free_bytes, path_of};
+use super::{Folder, Part};
+use crate::{Context, Journal, Materialize, Outcome, Request, Tree};
+
+/// Kept free beyond what is written.
+const MARGIN: u64 = 16 << 20;
+
+pub(super) fn apply(folder: &Folder, request: &Request<'_>, tree: &dyn Tree, journal: &mut dyn Journal, cx: &Context) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for part in folder.chosen(&request.wanted.parts)? {
+        let items: Vec<&Item> = request.plan.draft.items.iter().filter(|item| item.part == part.name).collect();
+        if items.is_empty() {
+            continue;
+        }
+        Swap::new(part, &items, tree, cx)?.run(journal, &mut outcome.applied)?;
+    }
+    Ok(outcome)
+}
+
+struct Swap<'a> {
+    part: &'a Part,
+    items: Vec<(usize, Action, PathBuf, bool)>,
+    tree: &'a dyn Tree,
+    cx: &'a Context,
+    staging: PathBuf,
+}
+
+fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Problem {
+    let text = format!("{what} {}", path.display());
+    move |error| Problem::io(text, error)
+}
+
+impl<'a> Swap<'a> {
+    fn new(part: &'a Part, items: &[&Item], tree: &'a dyn Tree, cx: &'a Context) -> Result<Self> {
+        let parent = part.root.parent().unwrap_or(Path::new("/"));
+        let name = part.root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let staging = parent.join(format!(".cairn-restore-{}-{name}", cx.job));
+        let numbered = items.iter().enumerate().map(|(number, item)| Ok((number, item.action, path_of(item)?, item.kind == "folder")));
+        Ok(Swap { part, items: numbered.collect::<Result<_>>()?, tree, cx, staging })
+    }
+
+    fn run(&self, journal: &mut dyn Journal, counts: &mut Counts) -> Result<()> {
+        let key = |step: &str| format!("{step}:{}", self.part.name);
+        let is_done = |journal: &dyn Journal, step: &str| journal.find(&key(step)).is_some_and(|step| step.done);
+        if is_done(journal, "finished") {
+            return Ok(());
+        }
+        if !is_done(journal, "staged") {
+            self.stage().inspect_err(|_| {
+                // The target is untouched; what was staged is worth nothing.
+                let _ = fs::remove_dir_all(&self.staging);
+            })?;
+            journal.record(&key("staged"), true, Value::Null)?;
+        }
+        self.swap(counts)?;
+        self.finish_folders()?;
+        journal.record(&key("finished"), true, Value::Null)?;
+        self.clean_up()
+    }
+
+    fn new_place(&self, number: usize) -> PathBuf {
+        self.staging.join("new").join(number.to_string())
+    }
+
+    fn old_place(&self, number: usize) -> PathBuf {
+        self.staging.join("old").join(number.to_string())
+    }
+
+    fn target(&self, relative: &Path) -> PathBuf {
+        if relative.as_os_str().is_empty() { self.part.root.clone() } else { self.part.root.join(relative) }
+    }
+
+    /// Writes everything that will come.
+    fn stage(&self) -> Result<()> {
+        self.cx.progress.phase("staging");
+        if self.staging.exists() {
+            fs::remove_dir_all(&self.staging).map_err(io("cannot remove the unfinished", &self.staging))?;
+        }
+        let entries: Vec<(PathBuf, PathBuf)> = self
+            .items
+            .iter()
+            .filter(|(_, action, _, is_dir)| *action != Action::Delete && !is_dir)
+            .map(|(number, _, path, _)| (self.part.tree.join(path), PathBuf::from(number.to_string())))
+            .collect();
+        self.check_space(&entries)?;
+        for dir in [self.staging.clone(), self.staging.join("new"), self.staging.join("old")] {
+            let parent = dir.parent().unwrap_or(Path::new("/"));
+            fs::create_dir_all(parent).map_err(io("cannot make", parent))?;
+            fs::DirBuilder::new().mode(0o700).create(&dir).map_err(io("cannot make", &dir))?;
+        }
+        self.tree.materialize(&Materialize { into: self.staging.join("new"), entries }, self.cx)?;
+        self.make_durable()
+    }
+
+    fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
+        let mut needed = MARGIN;
+        for (from, _) in entries {
+            needed += self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
+        }
+        match free_bytes(&self.part.root) {
+            Some(free) if free < needed => Err(Problem::new(
+                Kind::NoSpace,
+                format!("{} are needed beside {}, and {} are free", model::Size(needed), self.part.root.display(), model::Size(free)),
+            )
+            .hint("free some space, or restore less at a time with --path; nothing was changed")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Only when something living will be moved away: what replaces it must survive a power cut.
+    fn make_durable(&self) -> Result<()> {
+        if self.items.iter().all(|(_, action, ..)| *action == Action::Create) {
+            return Ok(());
+        }
+        let dir = fs::File::open(&self.staging).map_err(io("cannot open", &self.staging))?;
+        rustix::fs::syncfs(&dir).map_err(|error| io("cannot write through", &self.staging)(error.into()))
+    }
+
+    /// Moves the old away and the new into place, item by item; each move is idempotent.
+    fn swap(&self, counts: &mut Counts) -> Result<()> {
+        self.cx.progress.phase("swapping");
+        self.cx.progress.expect(self.items.len() as u64, 0);
+        for (number, action, relative, is_dir) in &self.items {
+            let target = self.target(relative);
+            match (action, is_dir) {
+                (Action::Delete, true) => remove_empty(&target)?,
+                (Action::Delete, false) => self.move_away(*number, &target)?,
+                (_, true) => self.make_folder(*number, &target)?,
+                (_, false) => self.move_in(*number, &target)?,
+            }
+            counts.add(*action);
+            self.cx.progress.items(1);
+        }
+        Ok(())
+    }
+
+    fn move_away(&self, number: usize, target: &Path) -> Result<()> {
+        let old = self.old_place(number);
+        if old.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        match fs::rename(target, &old) {
+            // Moved together with the folder that it lay in, by an earlier item or run.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(io("cannot move away", target)),
+        }
+    }
+
+    fn move_in(&self, number: usize, target: &Path) -> Result<()> {
+        let new = self.new_place(number);
+        if new.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        match target.symlink_metadata() {
+            Ok(meta) if meta.is_dir() => remove_empty(target)?,
+            Ok(_) => self.move_away(number, target)?,
+            Err(_) => {}
+        }
+        fs::rename(&new, target).map_err(io("cannot put into place", target))
+    }
+
+    fn make_folder(&self, number: usize, target: &Path) -> Result<()> {
+        match target.symlink_metadata() {
+            Ok(meta) if meta.is_dir() => return Ok(()),
+            Ok(_) => self.move_away(number, target)?,
+            Err(_) => {}
+        }
+        fs::DirBuilder::new().mode(0o700).create(target).map_err(io("cannot make", target))
+    }
+
+    /// Mode, owner and times of folders, deepest first: also of those in which something was changed.
+    fn finish_folders(&self) -> Result<()> {
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for (_, action, relative, is_dir) in &self.items {
+            if *is_dir && *action != Action::Delete {
+                folders.push(relative.clone());
+            }
+            folders.extend(relative.parent().map(Path::to_path_buf));
+        }
+        folders.sort_unstable_by(|a, b| b.cmp(a));
+        folders.dedup();
+        for relative in folders {
+            let in_tree = self.part.tree.join(&relative);
+            if in_tree.as_os_str().is_empty() {
+                continue;
+            }
+            if let Some(entry) = self.tree.stat(&in_tree)?.filter(|entry| entry.meta.is_dir()) {
+                crate::folder::metadata::apply_to_folder(&self.target(&relative), &entry.meta)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn clean_up(&self) -> Result<()> {
+        make_removable(&self.staging);
+        match fs::remove_dir_all(&self.staging) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("cannot remove", &self.staging)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the ignore rules leave out stays, and so does the folder that it is in.
+fn remove_empty(dir: &Path) -> Result<()> {
+    use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
+    match fs::remove_dir(dir) {
+        Err(error) if matches!(error.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
+        other => other.map_err(io("cannot remove", dir)),
+    }
+}
+
+/// Read-only folders that were moved away would resist their removal.
+fn make_removable(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
+            make_removable(&entry.path());
+        }
+    }
+}

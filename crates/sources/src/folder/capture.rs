@@ -1,0 +1,71 @@
+//! From the disk into a backup.
+
+use std::path::Path;
+
+use model::{Content, Meta, Result};
+
+use super::ignore_rules::IgnoreRules;
+use super::walk::{WalkOptions, Walked, root_meta, walk};
+use super::{Folder, Part};
+use crate::{Captured, CapturedPart, Context, Inspection, Obstacle, PartInfo, Sink};
+
+pub(super) fn inspect(folder: &Folder, _cx: &Context) -> Result<Inspection> {
+    let mut inspection = Inspection::default();
+    for part in &folder.parts {
+        inspection.parts.push(PartInfo {
+            name: part.name.clone(),
+            about: format!("the folder {}", part.root.display()),
+            required: true,
+            ..PartInfo::default()
+        });
+        if let Err(problem) = root_meta(&part.root).and_then(|_| rules(folder, part)) {
+            inspection.obstacles.push(Obstacle {
+                part: Some(part.name.clone()),
+                message: problem.message().to_owned(),
+                hint: problem.hint_text().unwrap_or("check that the folder exists and can be read").to_owned(),
+                blocking: true,
+            });
+        }
+    }
+    Ok(inspection)
+}
+
+fn rules(folder: &Folder, part: &Part) -> Result<IgnoreRules> {
+    IgnoreRules::new(&part.root, &folder.settings.ignore, folder.settings.ignore_files)
+}
+
+pub(super) fn options(folder: &Folder, part: &Part, cx: &Context) -> Result<WalkOptions> {
+    Ok(WalkOptions {
+        ignore: rules(folder, part)?,
+        one_file_system: folder.settings.one_file_system,
+        cancel: cx.cancel.clone(),
+    })
+}
+
+pub(super) fn capture(folder: &Folder, wanted: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
+    let mut captured = Captured::default();
+    for part in folder.chosen(wanted)? {
+        let root = root_meta(&part.root)?;
+        sink.entry(&part.tree, root, Content::None)?;
+        let walked = walk(&part.root, &options(folder, part, cx)?, &mut |path: &Path, meta: Meta, content: Content| {
+            sink.entry(&part.tree.join(path), meta, content)
+        })?;
+        for (path, why) in &walked.skipped {
+            sink.skipped(&part.tree.join(path), why.clone());
+        }
+        captured.parts.push(captured_part(part, &walked));
+    }
+    captured.left_out = folder.settings.ignore.iter().map(|pattern| format!("what matches {pattern}")).collect();
+    Ok(captured)
+}
+
+fn captured_part(part: &Part, walked: &Walked) -> CapturedPart {
+    CapturedPart {
+        name: part.name.clone(),
+        category: String::new(),
+        holds: model::counted(walked.files, "file", "files"),
+        items: walked.entries,
+        bytes: walked.bytes,
+        warnings: walked.skipped.iter().map(|(path, why)| format!("{}: {why}", path.display())).collect(),
+    }
+}

@@ -1,0 +1,237 @@
+//! What a restore would do to a folder.
+//!
+//! The living folder and the backup are walked side by side. Kind, size, times, mode, owner, attributes and link targets decide; contents
+//! only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
+//! that would touch something.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use model::{Action, Draft, FileKind, Item, Meta, Mode, Problem, Result};
+use serde_json::json;
+
+use super::capture::options;
+use super::ignore_rules::IgnoreRules;
+use super::walk::{open_living, walk};
+use super::{Folder, Part};
+use crate::{Context, Entry, Tree, Wanted};
+
+/// Rough speed for the estimate: bytes a second.
+const SPEED: u64 = 200 << 20;
+
+pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
+    let mut draft = Draft::default();
+    for part in folder.chosen(&wanted.parts)? {
+        let comparison = Comparison { part, tree, wanted, cx, rules: options(folder, part, cx)?.ignore };
+        comparison.plan(folder, &mut draft)?;
+    }
+    // Deletions first, of what lies deepest first; then everything else from the top down.
+    draft.items.sort_by_cached_key(|item| (item.action != Action::Delete, item.part.clone()));
+    draft.seconds_estimate = draft.bytes / SPEED + draft.items.len() as u64 / 20_000;
+    Ok(draft)
+}
+
+struct Comparison<'a> {
+    part: &'a Part,
+    tree: &'a dyn Tree,
+    wanted: &'a Wanted,
+    cx: &'a Context,
+    rules: IgnoreRules,
+}
+
+type Living = BTreeMap<PathBuf, Meta>;
+
+impl Comparison<'_> {
+    fn plan(&self, folder: &Folder, draft: &mut Draft) -> Result<()> {
+        let living = self.living(folder)?;
+        let backup = self.backup()?;
+        for (path, entry) in &backup {
+            match living.get(path) {
+                None => self.item(draft, Action::Create, path, &entry.meta, None),
+                Some(now) if self.wanted.mode == Mode::Rebuild && !now.is_dir() => {
+                    self.item(draft, Action::Update, path, &entry.meta, Some(now));
+                }
+                Some(now) if self.is_same(path, now, entry)? => draft.keep += 1,
+                Some(now) => self.item(draft, Action::Update, path, &entry.meta, Some(now)),
+            }
+        }
+        if self.wanted.mode != Mode::Merge {
+            for (path, now) in living.iter().rev() {
+                if !backup.contains_key(path) && !path.as_os_str().is_empty() {
+                    self.item(draft, Action::Delete, path, now, Some(now));
+                }
+            }
+        }
+        self.warn_about_space(draft);
+        Ok(())
+    }
+
+    fn is_chosen(&self, relative: &Path) -> bool {
+        let full = self.part.tree.join(relative);
+        self.wanted.paths.is_empty() || self.wanted.paths.iter().any(|path| full.starts_with(path))
+    }
+
+    /// Folders above a chosen path are made when they are missing, and otherwise let be.
+    fn is_above_a_chosen(&self, relative: &Path) -> bool {
+        let full = self.part.tree.join(relative);
+        self.wanted.paths.iter().any(|path| path.starts_with(&full) && *path != full)
+    }
+
+    fn living(&self, folder: &Folder) -> Result<Living> {
+        let mut living = Living::new();
+        match self.part.root.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(living),
+            Err(error) => return Err(Problem::io(format!("cannot look at {}", self.part.root.display()), error)),
+            Ok(meta) if !meta.is_dir() => {
+                return Err(Problem::new(model::Kind::Conflict, format!("{} is no folder", self.part.root.display()))
+                    .hint("move it away, or restore elsewhere with --to"));
+            }
+            Ok(_) => {}
+        }
+        if self.is_chosen(Path::new("")) && self.part.tree != Path::new("") {
+            living.insert(PathBuf::new(), super::walk::root_meta(&self.part.root)?);
+        }
+        let walked = walk(&self.part.root, &options(folder, self.part, self.cx)?, &mut |path, meta, _| {
+            let is_staging = path.components().count() == 1 && is_staging(path);
+            if !is_staging && (self.is_chosen(path) || self.is_above_a_chosen(path)) {
+                living.insert(path.to_path_buf(), meta);
+            }
+            Ok(())
+        })?;
+        match walked.skipped.iter().find(|(_, why)| !why.contains("socket")) {
+            None => Ok(living),
+            Some((path, why)) => Err(Problem::new(model::Kind::Io, format!("{} cannot be read: {why}", self.part.root.join(path).display()))
+                .hint("a restore must know what is there; mend that first, or choose other paths with --path")),
+        }
+    }
+
+    fn backup(&self) -> Result<BTreeMap<PathBuf, Entry>> {
+        let mut found = BTreeMap::new();
+        let top = self.tree.stat(&self.part.tree)?.ok_or_else(|| {
+            Problem::not_found(format!("the backup holds no part “{}”", self.part.name)).hint("`cairn show` lists the parts of a backup")
+        })?;
+        if self.part.tree != Path::new("") && self.is_chosen(Path::new("")) {
+            found.insert(PathBuf::new(), top);
+        }
+        let mut open = vec![self.part.tree.clone()];
+        while let Some(dir) = open.pop() {
+            self.cx.cancel.check()?;
+            for entry in self.tree.list(&dir)? {
+                let relative = entry.path.strip_prefix(&self.part.tree).unwrap_or(&entry.path).to_path_buf();
+                let (chosen, above) = (self.is_chosen(&relative), self.is_above_a_chosen(&relative));
+                if self.rules.leaves_out(&relative, entry.meta.is_dir()) || !(chosen || above) {
+                    continue;
+                }
+                if entry.meta.is_dir() {
+                    open.push(entry.path.clone());
+                }
+                found.insert(relative, entry);
+            }
+        }
+        match self.wanted.paths.iter().find(|path| path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())) {
+            None => Ok(found),
+            Some(path) => {
+                Err(Problem::not_found(format!("“{}” is not in this backup", path.display())).hint("`cairn ls` lists what is"))
+            }
+        }
+    }
+
+    fn is_same(&self, relative: &Path, now: &Meta, entry: &Entry) -> Result<bool> {
+        let then = &entry.meta;
+        if self.is_above_a_chosen(relative) && now.is_dir() && then.is_dir() {
+            return Ok(true);
+        }
+        let owner = |meta: &Meta| rustix::process::geteuid().is_root().then_some((meta.uid, meta.gid));
+        let is_link = matches!(now.kind, FileKind::Symlink { .. });
+        let same = now.kind == then.kind
+            && (is_link || now.mode == then.mode)
+            && now.size == then.size
+            && now.mtime == then.mtime
+            && owner(now) == owner(then)
+            && now.xattrs == then.xattrs;
+        if !same || !self.wanted.deep || !now.is_file() {
+            return Ok(same);
+        }
+        let path = self.part.root.join(relative);
+        let mut file = open_living(&path).map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+        self.tree.same_content(&entry.path, &mut file, self.cx)
+    }
+
+    fn item(&self, draft: &mut Draft, action: Action, relative: &Path, meta: &Meta, now: Option<&Meta>) {
+        if action != Action::Delete && meta.is_file() {
+            draft.bytes += meta.size;
+        }
+        draft.items.push(Item {
+            action,
+            part: self.part.name.clone(),
+            kind: word(meta).to_owned(),
+            name: relative.display().to_string(),
+            detail: detail(action, meta, now),
+            fingerprint: now.map(fingerprint).unwrap_or_default(),
+            data: json!({ "path": hex::encode(relative.as_os_str().as_bytes()) }),
+        });
+    }
+
+    fn warn_about_space(&self, draft: &mut Draft) {
+        if let Some(free) = free_bytes(&self.part.root)
+            && draft.bytes > free
+        {
+            draft.warnings.push(format!(
+                "{} are needed beside {}, and {} are free: the restore will be refused",
+                model::Size(draft.bytes),
+                self.part.root.display(),
+                model::Size(free)
+            ));
+        }
+    }
+}
+
+/// The relative path that an item is about.
+pub(super) fn path_of(item: &Item) -> Result<PathBuf> {
+    let text = item.data.get("path").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let bytes = hex::decode(text).map_err(|_| Problem::damaged("a stored plan names a path that cannot be read"))?;
+    Ok(PathBuf::from(OsStr::from_bytes(&bytes)))
+}
+
+/// Folders that an apply made.
+pub(super) fn is_staging(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".cairn-restore-"))
+}
+
+/// Free bytes of the file system on which the folder lies, or will lie.
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    let existing = path.ancestors().find(|path| path.exists())?;
+    let stat = rustix::fs::statvfs(existing).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
+
+fn word(meta: &Meta) -> &'static str {
+    match meta.kind {
+        FileKind::File => "file",
+        FileKind::Dir => "folder",
+        FileKind::Symlink { .. } => "link",
+        FileKind::BlockDevice { .. } | FileKind::CharDevice { .. } => "device",
+        FileKind::Fifo => "fifo",
+        FileKind::Socket => "socket",
+    }
+}
+
+fn fingerprint(meta: &Meta) -> String {
+    let Meta { size, mtime, inode, mode, .. } = meta;
+    // A folder's own time changes with every file in it; its items tell that.
+    if meta.is_dir() { format!("{mode:o}") } else { format!("{size}-{}.{}-{inode}-{mode:o}", mtime.seconds, mtime.nanos) }
+}
+
+fn detail(action: Action, meta: &Meta, now: Option<&Meta>) -> String {
+    let size = |meta: &Meta| model::Size(meta.size).to_string();
+    match (action, now) {
+        (Action::Update, Some(now)) if now.kind != meta.kind => format!("{} → {}", word(now), word(meta)),
+        (Action::Update, Some(now)) if now.size != meta.size => format!("{} → {}", size(now), size(meta)),
+        (Action::Update, Some(now)) if now.mtime != meta.mtime => "changed since".to_owned(),
+        (Action::Update, Some(_)) => "mode, owner or attributes".to_owned(),
+        _ if meta.is_file() => size(meta),
+        _ => String::new(),
+    }
+}
