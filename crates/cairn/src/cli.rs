@@ -33,14 +33,21 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
         _ => None,
     };
     let global = &arguments.global;
-    let flags = Flags { config: global.config.clone(), data: global.data.clone(), repository };
+    let flags = Flags {
+        config: global.config.clone(),
+        data: global.data.clone(),
+        repository,
+    };
     let environment = environment();
     let configuration = Configuration::load(&flags, &environment)?;
     start_log(global, &configuration)?;
     for name in unknown_variables(&environment) {
         output.warn(&format!("{name} is set, but Cairn knows no such variable"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| Problem::io("cannot start threads", error))?;
     runtime.block_on(dispatch(arguments, &configuration, output))
 }
@@ -96,7 +103,11 @@ pub(crate) fn options(configuration: &Configuration) -> Options {
     let mut options = Options::new(&configuration.data.value);
     options.catalog.clone_from(&configuration.catalog.value);
     options.repository.clone_from(&configuration.repository.value);
-    options.password = configuration.password.value.as_ref().map(|hidden| hidden.0.clone());
+    options.password = configuration
+        .password
+        .value
+        .as_ref()
+        .map(|hidden| hidden.0.clone());
     options.node.clone_from(&configuration.node.value);
     options
 }
@@ -108,9 +119,13 @@ fn start_log(global: &Global, configuration: &Configuration) -> Result<()> {
         _ => "debug",
     };
     let filter = EnvFilter::try_new(level).map_err(|error| {
-        Problem::invalid(format!("“{level}” is not a log level: {error}")).hint("error, warn, info, debug or trace")
+        Problem::invalid(format!("“{level}” is not a log level: {error}"))
+            .hint("error, warn, info, debug or trace")
     })?;
     // A second start in one process changes nothing.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
     Ok(())
 }

@@ -6,20 +6,24 @@
 //! Rules: an unknown key in the file is an error that names it; a secret file that others can read is refused;
 //! a secret is never shown, only where it came from.
 
+mod secrets;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use model::{Kind, Problem, Result};
+use model::{Problem, Result};
 use serde::Deserialize;
+
+use secrets::secret_command;
+pub(crate) use secrets::secret_file;
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_field_names, reason = "named after the keys of the file")]
 struct File {
     data: Option<PathBuf>,
     catalog: Option<String>,
@@ -102,21 +106,43 @@ pub(crate) type Environment = BTreeMap<String, String>;
 pub(crate) fn environment() -> Environment {
     env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("CAIRN_") || matches!(name.as_str(), "HOME" | "XDG_DATA_HOME" | "XDG_CONFIG_HOME" | "TZ"))
+        .filter(|(name, _)| {
+            name.starts_with("CAIRN_")
+                || matches!(name.as_str(), "HOME" | "XDG_DATA_HOME" | "XDG_CONFIG_HOME" | "TZ")
+        })
         .collect()
 }
 
 const KNOWN: [&str; 18] = [
-    "CAIRN_CATALOG", "CAIRN_CONFIG", "CAIRN_DATA", "CAIRN_LOG", "CAIRN_MAIL_FROM", "CAIRN_NODE", "CAIRN_REPOSITORY",
-    "CAIRN_REPOSITORY_PASSWORD", "CAIRN_REPOSITORY_PASSWORD_COMMAND", "CAIRN_REPOSITORY_PASSWORD_FILE",
-    "CAIRN_SECRET_KEY", "CAIRN_SECRET_KEY_FILE", "CAIRN_SMTP", "CAIRN_SMTP_COMMAND", "CAIRN_SMTP_FILE", "CAIRN_TIME_ZONE",
-    "CAIRN_WORKERS", "CAIRN_JSON",
+    "CAIRN_CATALOG",
+    "CAIRN_CONFIG",
+    "CAIRN_DATA",
+    "CAIRN_LOG",
+    "CAIRN_MAIL_FROM",
+    "CAIRN_NODE",
+    "CAIRN_REPOSITORY",
+    "CAIRN_REPOSITORY_PASSWORD",
+    "CAIRN_REPOSITORY_PASSWORD_COMMAND",
+    "CAIRN_REPOSITORY_PASSWORD_FILE",
+    "CAIRN_SECRET_KEY",
+    "CAIRN_SECRET_KEY_FILE",
+    "CAIRN_SMTP",
+    "CAIRN_SMTP_COMMAND",
+    "CAIRN_SMTP_FILE",
+    "CAIRN_TIME_ZONE",
+    "CAIRN_WORKERS",
+    "CAIRN_JSON",
 ];
 
 /// Variables that look like ours but are not: probably misspelt.
 pub(crate) fn unknown_variables(environment: &Environment) -> Vec<String> {
     let ours = |name: &&String| name.starts_with("CAIRN_") && !name.starts_with("CAIRN_TEST_");
-    environment.keys().filter(ours).filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect()
+    environment
+        .keys()
+        .filter(ours)
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .cloned()
+        .collect()
 }
 
 impl Configuration {
@@ -127,30 +153,66 @@ impl Configuration {
             Some(path) => read_file(path)?,
             None => File::default(),
         };
-        let layers = Layers { environment, path: path.clone().unwrap_or_default() };
+        let layers = Layers {
+            environment,
+            path: path.clone().unwrap_or_default(),
+        };
         let data = match &flags.data {
-            Some(data) => Setting { value: data.clone(), origin: Origin::Flag },
-            None => layers.pick("CAIRN_DATA", file.data, |text| Ok(PathBuf::from(text)), || default_data(environment))?,
+            Some(data) => Setting {
+                value: data.clone(),
+                origin: Origin::Flag,
+            },
+            None => layers.pick(
+                "CAIRN_DATA",
+                file.data,
+                |text| Ok(PathBuf::from(text)),
+                || default_data(environment),
+            )?,
         };
         let repository = match &flags.repository {
-            Some(address) => Setting { value: Some(address.clone()), origin: Origin::Flag },
+            Some(address) => Setting {
+                value: Some(address.clone()),
+                origin: Origin::Flag,
+            },
             None => layers.optional("CAIRN_REPOSITORY", file.repository),
         };
         Ok(Configuration {
-            data: Setting { value: absolute(&data.value)?, origin: data.origin },
+            data: Setting {
+                value: absolute(&data.value)?,
+                origin: data.origin,
+            },
             catalog: layers.optional("CAIRN_CATALOG", file.catalog),
             repository,
             password: layers.secret(
-                ["CAIRN_REPOSITORY_PASSWORD", "CAIRN_REPOSITORY_PASSWORD_FILE", "CAIRN_REPOSITORY_PASSWORD_COMMAND"],
+                [
+                    "CAIRN_REPOSITORY_PASSWORD",
+                    "CAIRN_REPOSITORY_PASSWORD_FILE",
+                    "CAIRN_REPOSITORY_PASSWORD_COMMAND",
+                ],
                 file.repository_password_file,
                 file.repository_password_command,
             )?,
-            node: layers.pick("CAIRN_NODE", file.node, |t| Ok(t.to_owned()), || "main".to_owned())?,
+            node: layers.pick(
+                "CAIRN_NODE",
+                file.node,
+                |t| Ok(t.to_owned()),
+                || "main".to_owned(),
+            )?,
             workers: layers.pick("CAIRN_WORKERS", file.workers, parse_workers, default_workers)?,
-            time_zone: layers.pick("CAIRN_TIME_ZONE", file.time_zone, |t| Ok(t.to_owned()), default_zone)?,
+            time_zone: layers.pick(
+                "CAIRN_TIME_ZONE",
+                file.time_zone,
+                |t| Ok(t.to_owned()),
+                default_zone,
+            )?,
             log: layers.pick("CAIRN_LOG", file.log, |t| Ok(t.to_owned()), || "warn".to_owned())?,
             smtp: layers.smtp(file.smtp)?,
-            mail_from: layers.pick("CAIRN_MAIL_FROM", file.mail_from, |t| Ok(t.to_owned()), || "cairn@localhost".to_owned())?,
+            mail_from: layers.pick(
+                "CAIRN_MAIL_FROM",
+                file.mail_from,
+                |t| Ok(t.to_owned()),
+                || "cairn@localhost".to_owned(),
+            )?,
             file: path,
         })
     }
@@ -174,20 +236,37 @@ impl Layers<'_> {
         default: impl Fn() -> T,
     ) -> Result<Setting<T>> {
         if let Some(text) = self.variable(name) {
-            let value = parse(text).map_err(|problem| problem.context(format!("environment variable {name}")))?;
-            return Ok(Setting { value, origin: Origin::Environment(name) });
+            let value =
+                parse(text).map_err(|problem| problem.context(format!("environment variable {name}")))?;
+            return Ok(Setting {
+                value,
+                origin: Origin::Environment(name),
+            });
         }
         Ok(match file {
-            Some(value) => Setting { value, origin: Origin::File(self.path.clone()) },
-            None => Setting { value: default(), origin: Origin::Default },
+            Some(value) => Setting {
+                value,
+                origin: Origin::File(self.path.clone()),
+            },
+            None => Setting {
+                value: default(),
+                origin: Origin::Default,
+            },
         })
     }
 
     fn optional(&self, name: &'static str, file: Option<String>) -> Setting<Option<String>> {
         if let Some(text) = self.variable(name) {
-            return Setting { value: Some(text.clone()), origin: Origin::Environment(name) };
+            return Setting {
+                value: Some(text.clone()),
+                origin: Origin::Environment(name),
+            };
         }
-        let origin = if file.is_some() { Origin::File(self.path.clone()) } else { Origin::Default };
+        let origin = if file.is_some() {
+            Origin::File(self.path.clone())
+        } else {
+            Origin::Default
+        };
         Setting { value: file, origin }
     }
 
@@ -197,7 +276,12 @@ impl Layers<'_> {
         file_key: Option<PathBuf>,
         command_key: Option<String>,
     ) -> Result<Setting<Option<Hidden>>> {
-        let found = |text: String, origin| Ok(Setting { value: Some(Hidden(text)), origin });
+        let found = |text: String, origin| {
+            Ok(Setting {
+                value: Some(Hidden(text)),
+                origin,
+            })
+        };
         if let Some(text) = self.variable(plain) {
             return found(text.clone(), Origin::Environment(plain));
         }
@@ -213,73 +297,63 @@ impl Layers<'_> {
         if let Some(command) = command_key {
             return found(secret_command(&command)?, Origin::File(self.path.clone()));
         }
-        Ok(Setting { value: None, origin: Origin::Default })
+        Ok(Setting {
+            value: None,
+            origin: Origin::Default,
+        })
     }
 
     /// An SMTP address may hold a password, so it counts as a secret; in the file only without one.
     fn smtp(&self, file: Option<String>) -> Result<Setting<Option<Hidden>>> {
-        let secret = self.secret(["CAIRN_SMTP", "CAIRN_SMTP_FILE", "CAIRN_SMTP_COMMAND"], None, None)?;
+        let secret = self.secret(
+            ["CAIRN_SMTP", "CAIRN_SMTP_FILE", "CAIRN_SMTP_COMMAND"],
+            None,
+            None,
+        )?;
         match file {
-            Some(address) if secret.value.is_none() => {
-                Ok(Setting { value: Some(Hidden(address)), origin: Origin::File(self.path.clone()) })
-            }
+            Some(address) if secret.value.is_none() => Ok(Setting {
+                value: Some(Hidden(address)),
+                origin: Origin::File(self.path.clone()),
+            }),
             _ => Ok(secret),
         }
     }
 }
 
 fn file_path(flags: &Flags, environment: &Environment) -> Result<Option<PathBuf>> {
-    let named = flags.config.clone().or_else(|| environment.get("CAIRN_CONFIG").map(PathBuf::from));
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| environment.get("CAIRN_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
         if !path.is_file() {
-            return Err(Problem::invalid(format!("there is no configuration file at {}", path.display()))
-                .hint("check --config and CAIRN_CONFIG"));
+            return Err(
+                Problem::invalid(format!("there is no configuration file at {}", path.display()))
+                    .hint("check --config and CAIRN_CONFIG"),
+            );
         }
         return Ok(Some(path));
     }
     let home = environment.get("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = home.or_else(|| environment.get("HOME").map(|home| Path::new(home).join(".config")));
-    let places = home.map(|dir| dir.join("cairn/cairn.toml")).into_iter().chain([PathBuf::from("/etc/cairn/cairn.toml")]);
+    let home = home.or_else(|| {
+        environment
+            .get("HOME")
+            .map(|home| Path::new(home).join(".config"))
+    });
+    let places = home
+        .map(|dir| dir.join("cairn/cairn.toml"))
+        .into_iter()
+        .chain([PathBuf::from("/etc/cairn/cairn.toml")]);
     Ok(places.into_iter().find(|path| path.is_file()))
 }
 
 fn read_file(path: &Path) -> Result<File> {
-    let text = fs::read_to_string(path).map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
     toml::from_str(&text).map_err(|error| {
         Problem::invalid(format!("{}: {}", path.display(), error.to_string().trim_end()))
             .hint("`cairn doctor` lists the keys that exist and the values in force")
     })
-}
-
-/// A secret's file: readable by its owner alone, white space at the ends does not count.
-pub(crate) fn secret_file(path: &Path) -> Result<String> {
-    let what = || format!("cannot read the secret in {}", path.display());
-    let mode = fs::metadata(path).map_err(|error| Problem::io(what(), error))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(Problem::new(Kind::Refused, format!("{} can be read by others (mode {:04o})", path.display(), mode & 0o7777))
-            .hint(format!("chmod 600 {}", path.display())));
-    }
-    let text = fs::read_to_string(path).map_err(|error| Problem::io(what(), error))?;
-    non_empty(text.trim().trim_start_matches('\u{feff}'), &path.display().to_string())
-}
-
-fn secret_command(command: &str) -> Result<String> {
-    let output = Command::new("/bin/sh").args(["-c", command]).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| Problem::io("cannot run the command that prints a secret", error))?;
-    if !output.status.success() {
-        return Err(Problem::new(Kind::Unavailable, format!("the command that prints a secret failed ({})", output.status))
-            .hint("run it by hand and see what it says"));
-    }
-    let text = String::from_utf8(output.stdout)
-        .map_err(|_| Problem::invalid("the command that prints a secret printed something that is not UTF-8 text"))?;
-    non_empty(text.trim(), "the output of the command")
-}
-
-fn non_empty(text: &str, place: &str) -> Result<String> {
-    if text.is_empty() {
-        return Err(Problem::invalid(format!("the secret in {place} is empty")));
-    }
-    Ok(text.to_owned())
 }
 
 fn parse_workers(text: &str) -> Result<usize> {
@@ -294,7 +368,10 @@ fn default_workers() -> usize {
 }
 
 fn default_zone() -> String {
-    jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned()
+    jiff::tz::TimeZone::system()
+        .iana_name()
+        .unwrap_or("UTC")
+        .to_owned()
 }
 
 fn default_data(environment: &Environment) -> PathBuf {
@@ -306,5 +383,6 @@ fn default_data(environment: &Environment) -> PathBuf {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))
+    std::path::absolute(path)
+        .map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))
 }

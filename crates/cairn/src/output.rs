@@ -21,7 +21,11 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Output { json: global.json, quiet: global.quiet, colour: io::stderr().is_terminal() && !no_colour }
+        Output {
+            json: global.json,
+            quiet: global.quiet,
+            colour: io::stderr().is_terminal() && !no_colour,
+        }
     }
 
     /// Does a person watch?
@@ -29,18 +33,17 @@ impl Output {
         !self.json && !self.quiet && io::stderr().is_terminal()
     }
 
-    /// One line of data.
-    pub(crate) fn line(self, text: &str) -> Result<()> {
-        write_out(text.as_bytes()).and_then(|()| write_out(b"\n"))
-    }
-
     /// The answer of a command: JSON when asked for, else what `text` says.
     pub(crate) fn answer(self, value: &Value, text: impl FnOnce() -> String) -> Result<()> {
         if self.json {
-            return self.line(&value.to_string());
+            return write_line(&value.to_string());
         }
         let text = text();
-        if text.is_empty() { Ok(()) } else { self.line(text.trim_end_matches('\n')) }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            write_line(text.trim_end_matches('\n'))
+        }
     }
 
     /// Something a person may want to know; not part of the answer.
@@ -71,11 +74,15 @@ impl Output {
     /// Asks a question whose answer must be this word; `Err(Refused)` when it is not, or when nobody can be asked.
     pub(crate) fn confirm(self, question: &str, word: &str) -> Result<()> {
         if !io::stdin().is_terminal() || self.json {
-            return Err(Problem::new(Kind::Refused, "this needs a confirmation").hint("add --yes when you are sure"));
+            return Err(
+                Problem::new(Kind::Refused, "this needs a confirmation").hint("add --yes when you are sure")
+            );
         }
         eprint!("{question} Type {} to go on: ", self.paint("1", word));
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(|error| Problem::io("cannot read the answer", error))?;
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Problem::io("cannot read the answer", error))?;
         if answer.trim() == word {
             Ok(())
         } else {
@@ -84,8 +91,17 @@ impl Output {
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
+}
+
+/// One line of data.
+fn write_line(text: &str) -> Result<()> {
+    write_out(text.as_bytes()).and_then(|()| write_out(b"\n"))
 }
 
 /// Writes to stdout; a reader that went away (`| head`) is no fault of ours.
@@ -99,7 +115,13 @@ pub(crate) fn write_out(bytes: &[u8]) -> Result<()> {
 /// Rows as aligned columns; the first row is the heading.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..count).map(width).collect();
     let mut text = String::new();
     for row in rows {
@@ -122,13 +144,20 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{bytes} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 /// Milliseconds since 1970 as a person in this machine's zone reads them.
 pub(crate) fn when(ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(ms) {
-        Ok(instant) => instant.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(instant) => instant
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
         Err(_) => ms.to_string(),
     }
 }

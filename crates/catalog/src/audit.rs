@@ -22,7 +22,15 @@ impl AuditRow {
     /// The hash over everything else, the row before included.
     pub fn expected_hash(&self) -> String {
         let mut hasher = Sha256::new();
-        for text in [&self.seq.to_string(), &self.at.to_string(), &self.who, &self.what, &self.target, &self.detail, &self.previous] {
+        for text in [
+            &self.seq.to_string(),
+            &self.at.to_string(),
+            &self.who,
+            &self.what,
+            &self.target,
+            &self.detail,
+            &self.previous,
+        ] {
             hasher.update((text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }
@@ -30,18 +38,34 @@ impl AuditRow {
     }
 }
 
-const LAST: &str = "SELECT seq, at, who, what, target, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT 1";
+const LAST: &str =
+    "SELECT seq, at, who, what, target, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT 1";
 const INSERT: &str = "INSERT INTO audit (seq, at, who, what, target, detail, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-const LIST: &str = "SELECT seq, at, who, what, target, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT $1";
+const LIST: &str =
+    "SELECT seq, at, who, what, target, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT $1";
 
-pub(crate) const ALL: &[(&str, &str)] = &[("audit::LAST", LAST), ("audit::INSERT", INSERT), ("audit::LIST", LIST)];
+pub(crate) const ALL: &[(&str, &str)] = &[
+    ("audit::LAST", LAST),
+    ("audit::INSERT", INSERT),
+    ("audit::LIST", LIST),
+];
 
 impl Catalog {
-    pub async fn add_audit(&self, at_ms: i64, who: &str, what: &str, target: &str, detail: &str) -> Result<()> {
+    pub async fn add_audit(
+        &self,
+        at_ms: i64,
+        who: &str,
+        what: &str,
+        target: &str,
+        detail: &str,
+    ) -> Result<()> {
         let doing = problems::of("write the audit log");
         // Two writers may pick one number on PostgreSQL: the primary key lets one through, the other tries again.
         for _ in 0..16 {
-            let last: Option<AuditRow> = sqlx::query_as(LAST).fetch_optional(&self.write).await.map_err(&doing)?;
+            let last: Option<AuditRow> = sqlx::query_as(LAST)
+                .fetch_optional(&self.write)
+                .await
+                .map_err(&doing)?;
             let (seq, previous) = last.map_or((1, String::new()), |row| (row.seq + 1, row.hash));
             let mut row = AuditRow {
                 seq,
@@ -54,17 +78,35 @@ impl Catalog {
                 hash: String::new(),
             };
             row.hash = row.expected_hash();
-            let query = sqlx::query(INSERT).bind(row.seq).bind(row.at).bind(row.who).bind(row.what).bind(row.target);
-            match query.bind(row.detail).bind(row.previous).bind(row.hash).execute(&self.write).await {
+            let query = sqlx::query(INSERT)
+                .bind(row.seq)
+                .bind(row.at)
+                .bind(row.who)
+                .bind(row.what)
+                .bind(row.target);
+            match query
+                .bind(row.detail)
+                .bind(row.previous)
+                .bind(row.hash)
+                .execute(&self.write)
+                .await
+            {
                 Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
                 other => return other.map(|_| ()).map_err(&doing),
             }
         }
-        Err(model::Problem::new(model::Kind::Conflict, "too many write the audit log at once").hint("try again"))
+        Err(
+            model::Problem::new(model::Kind::Conflict, "too many write the audit log at once")
+                .hint("try again"),
+        )
     }
 
     /// The newest entries.
     pub async fn list_audit(&self, most: i64) -> Result<Vec<AuditRow>> {
-        sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await.map_err(problems::of("read the audit log"))
+        sqlx::query_as(LIST)
+            .bind(most)
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("read the audit log"))
     }
 }

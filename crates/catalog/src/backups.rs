@@ -64,47 +64,93 @@ pub(crate) const ALL: &[(&str, &str)] = &[
 
 impl Catalog {
     pub async fn add_backup(&self, row: &BackupRow) -> Result<()> {
-        let query = sqlx::query(INSERT).bind(&row.id).bind(&row.source).bind(&row.source_name).bind(&row.kind).bind(&row.repository);
-        let query = query.bind(&row.snapshot).bind(&row.tree).bind(&row.name).bind(&row.reason).bind(row.created).bind(row.seconds);
-        let query = query.bind(&row.parts).bind(row.files).bind(row.bytes).bind(row.added_bytes).bind(row.locked).bind(row.verified);
-        let query = query.bind(&row.person).bind(&row.job).bind(&row.state).bind(&row.warnings);
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("remember a backup"))
+        let query = sqlx::query(INSERT)
+            .bind(&row.id)
+            .bind(&row.source)
+            .bind(&row.source_name)
+            .bind(&row.kind)
+            .bind(&row.repository);
+        let query = query
+            .bind(&row.snapshot)
+            .bind(&row.tree)
+            .bind(&row.name)
+            .bind(&row.reason)
+            .bind(row.created)
+            .bind(row.seconds);
+        let query = query
+            .bind(&row.parts)
+            .bind(row.files)
+            .bind(row.bytes)
+            .bind(row.added_bytes)
+            .bind(row.locked)
+            .bind(row.verified);
+        let query = query
+            .bind(&row.person)
+            .bind(&row.job)
+            .bind(&row.state)
+            .bind(&row.warnings);
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("remember a backup"))
     }
 
     /// The newest backups, of one source or of all.
     pub async fn list_backups(&self, source: Option<&str>, most: i64) -> Result<Vec<BackupRow>> {
         let rows = match source {
-            Some(source) => sqlx::query_as(LIST_OF_SOURCE).bind(source).bind(most).fetch_all(&self.read).await,
+            Some(source) => {
+                sqlx::query_as(LIST_OF_SOURCE)
+                    .bind(source)
+                    .bind(most)
+                    .fetch_all(&self.read)
+                    .await
+            }
             None => sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await,
         };
         rows.map_err(problems::of("list the backups"))
     }
 
     pub async fn backup(&self, id: &str) -> Result<Option<BackupRow>> {
-        sqlx::query_as(GET).bind(id).fetch_optional(&self.read).await.map_err(problems::of("look a backup up"))
+        sqlx::query_as(GET)
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("look a backup up"))
     }
 
     pub async fn set_backup_locked(&self, id: &str, locked: bool) -> Result<()> {
-        self.change_backup(sqlx::query(SET_LOCKED).bind(id).bind(i64::from(locked))).await
+        self.change_backup(sqlx::query(SET_LOCKED).bind(id).bind(i64::from(locked)))
+            .await
     }
 
     pub async fn set_backup_name(&self, id: &str, name: &str) -> Result<()> {
-        self.change_backup(sqlx::query(SET_NAME).bind(id).bind(name)).await
+        self.change_backup(sqlx::query(SET_NAME).bind(id).bind(name))
+            .await
     }
 
     pub async fn set_backup_verified(&self, id: &str, at_ms: i64) -> Result<()> {
-        self.change_backup(sqlx::query(SET_VERIFIED).bind(id).bind(at_ms)).await
+        self.change_backup(sqlx::query(SET_VERIFIED).bind(id).bind(at_ms))
+            .await
     }
 
     pub async fn set_backup_state(&self, id: &str, state: &str) -> Result<()> {
-        self.change_backup(sqlx::query(SET_STATE).bind(id).bind(state)).await
+        self.change_backup(sqlx::query(SET_STATE).bind(id).bind(state))
+            .await
     }
 
     pub async fn delete_backup(&self, id: &str) -> Result<()> {
         self.change_backup(sqlx::query(DELETE).bind(id)).await
     }
 
-    async fn change_backup<'q>(&self, query: sqlx::query::Query<'q, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments>) -> Result<()> {
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("change a backup"))
+    async fn change_backup(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments>,
+    ) -> Result<()> {
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("change a backup"))
     }
 }

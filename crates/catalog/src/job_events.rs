@@ -22,11 +22,18 @@ pub(crate) const ALL: &[(&str, &str)] = &[("job_events::INSERT", INSERT), ("job_
 impl Catalog {
     pub async fn add_event(&self, job: &str, at_ms: i64, level: &str, text: &str) -> Result<()> {
         let query = sqlx::query(INSERT).bind(job).bind(at_ms).bind(level).bind(text);
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("write the log of a job"))
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("write the log of a job"))
     }
 
     pub async fn list_events(&self, job: &str, after: i64) -> Result<Vec<EventRow>> {
         let query = sqlx::query_as(LIST).bind(job).bind(after);
-        query.fetch_all(&self.read).await.map_err(problems::of("read the log of a job"))
+        query
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("read the log of a job"))
     }
 }

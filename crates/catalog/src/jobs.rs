@@ -77,8 +77,16 @@ const INSERT: &str = "INSERT INTO jobs (id, kind, state, source, destructive, no
     bytes_done, bytes_total, fence, cancel_requested, person, created) \
     VALUES ($1, $2, 'queued', $3, $4, $5, $6, '', '', 0, 0, 0, 0, 0, 0, $7, $8)";
 const GET: &str = concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1");
-const LIST: &str = concat!("SELECT ", columns!(), " FROM jobs ORDER BY created DESC, id DESC LIMIT $1");
-const LIST_OF_SOURCE: &str = concat!("SELECT ", columns!(), " FROM jobs WHERE source = $1 ORDER BY created DESC, id DESC LIMIT $2");
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM jobs ORDER BY created DESC, id DESC LIMIT $1"
+);
+const LIST_OF_SOURCE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM jobs WHERE source = $1 ORDER BY created DESC, id DESC LIMIT $2"
+);
 const CLAIM_SQLITE: &str = concat!(
     "UPDATE jobs SET state = 'running', lease_owner = $1, lease_until = $2, fence = fence + 1, started = COALESCE(started, $3) \
      WHERE id = (SELECT id FROM jobs WHERE ",
@@ -105,7 +113,8 @@ const BEAT: &str = "UPDATE jobs SET lease_until = $3, phase = $4, item = $5, ite
 const END: &str = "UPDATE jobs SET state = $3, result = $4, error_kind = $5, error_message = $6, error_hint = $7, ended = $8, \
     lease_owner = NULL, lease_until = NULL WHERE id = $1 AND fence = $2 AND state = 'running'";
 const CANCEL_RUNNING: &str = "UPDATE jobs SET cancel_requested = 1 WHERE id = $1 AND state = 'running'";
-const CANCEL_QUEUED: &str = "UPDATE jobs SET state = 'cancelled', ended = $2 WHERE id = $1 AND state IN ('queued', 'waiting')";
+const CANCEL_QUEUED: &str =
+    "UPDATE jobs SET state = 'cancelled', ended = $2 WHERE id = $1 AND state IN ('queued', 'waiting')";
 const REQUEUE: &str = "UPDATE jobs SET state = 'queued', cancel_requested = 0, ended = NULL, error_kind = NULL, error_message = NULL, \
     error_hint = NULL, lease_owner = NULL, lease_until = NULL WHERE id = $1 AND state = $2";
 const REAP: &str = "UPDATE jobs SET state = 'interrupted', ended = $1, lease_owner = NULL, lease_until = NULL \
@@ -137,23 +146,48 @@ pub struct Claim<'a> {
 }
 
 fn lost() -> Problem {
-    Problem::new(Kind::Conflict, "the job is no longer ours: its lease ran out, and somebody else may have taken it on")
+    Problem::new(
+        Kind::Conflict,
+        "the job is no longer ours: its lease ran out, and somebody else may have taken it on",
+    )
 }
 
 impl Catalog {
     pub async fn add_job(&self, job: &NewJob) -> Result<()> {
-        let query = sqlx::query(INSERT).bind(&job.id).bind(&job.kind).bind(&job.source).bind(i64::from(job.destructive));
-        let query = query.bind(&job.node).bind(&job.request).bind(&job.person).bind(job.created);
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("queue a job"))
+        let query = sqlx::query(INSERT)
+            .bind(&job.id)
+            .bind(&job.kind)
+            .bind(&job.source)
+            .bind(i64::from(job.destructive));
+        let query = query
+            .bind(&job.node)
+            .bind(&job.request)
+            .bind(&job.person)
+            .bind(job.created);
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("queue a job"))
     }
 
     pub async fn job(&self, id: &str) -> Result<Option<JobRow>> {
-        sqlx::query_as(GET).bind(id).fetch_optional(&self.read).await.map_err(problems::of("look a job up"))
+        sqlx::query_as(GET)
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("look a job up"))
     }
 
     pub async fn list_jobs(&self, source: Option<&str>, most: i64) -> Result<Vec<JobRow>> {
         let rows = match source {
-            Some(source) => sqlx::query_as(LIST_OF_SOURCE).bind(source).bind(most).fetch_all(&self.read).await,
+            Some(source) => {
+                sqlx::query_as(LIST_OF_SOURCE)
+                    .bind(source)
+                    .bind(most)
+                    .fetch_all(&self.read)
+                    .await
+            }
             None => sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await,
         };
         rows.map_err(problems::of("list the jobs"))
@@ -161,50 +195,104 @@ impl Catalog {
 
     /// The oldest job that may run now, or the named one if it may.
     pub async fn claim_job(&self, claim: &Claim<'_>, only: Option<&str>) -> Result<Option<JobRow>> {
-        let any = if self.engine() == Engine::Postgres { CLAIM_POSTGRES } else { CLAIM_SQLITE };
+        let any = if self.engine() == Engine::Postgres {
+            CLAIM_POSTGRES
+        } else {
+            CLAIM_SQLITE
+        };
         let text = if only.is_some() { CLAIM_ONE } else { any };
-        let query = sqlx::query_as(text).bind(claim.owner).bind(claim.until_ms).bind(claim.now_ms).bind(claim.node);
-        let query = if let Some(id) = only { query.bind(id) } else { query };
-        query.fetch_optional(&self.write).await.map_err(problems::of("claim a job"))
+        let query = sqlx::query_as(text)
+            .bind(claim.owner)
+            .bind(claim.until_ms)
+            .bind(claim.now_ms)
+            .bind(claim.node);
+        let query = if let Some(id) = only {
+            query.bind(id)
+        } else {
+            query
+        };
+        query
+            .fetch_optional(&self.write)
+            .await
+            .map_err(problems::of("claim a job"))
     }
 
     /// Renews the lease and tells how far the work is. True when somebody asked to stop it.
     pub async fn beat(&self, id: &str, fence: i64, until_ms: i64, seen: &Seen) -> Result<bool> {
-        let query = sqlx::query_scalar(BEAT).bind(id).bind(fence).bind(until_ms).bind(&seen.phase).bind(&seen.item);
+        let query = sqlx::query_scalar(BEAT)
+            .bind(id)
+            .bind(fence)
+            .bind(until_ms)
+            .bind(&seen.phase)
+            .bind(&seen.item);
         let query = query.bind(seen.items_done as i64).bind(seen.items_total as i64);
         let query = query.bind(seen.bytes_done as i64).bind(seen.bytes_total as i64);
-        let row: Option<i64> = query.fetch_optional(&self.write).await.map_err(problems::of("renew the lease of a job"))?;
+        let row: Option<i64> = query
+            .fetch_optional(&self.write)
+            .await
+            .map_err(problems::of("renew the lease of a job"))?;
         row.map(|requested| requested != 0).ok_or_else(lost)
     }
 
     pub async fn end_job(&self, id: &str, fence: i64, ending: &Ending<'_>, now_ms: i64) -> Result<()> {
         let problem = ending.problem;
-        let query = sqlx::query(END).bind(id).bind(fence).bind(ending.state).bind(&ending.result);
-        let query = query.bind(problem.map(|problem| problem.kind().word())).bind(problem.map(Problem::message));
+        let query = sqlx::query(END)
+            .bind(id)
+            .bind(fence)
+            .bind(ending.state)
+            .bind(&ending.result);
+        let query = query
+            .bind(problem.map(|problem| problem.kind().word()))
+            .bind(problem.map(Problem::message));
         let query = query.bind(problem.and_then(Problem::hint_text)).bind(now_ms);
-        let done = query.execute(&self.write).await.map_err(problems::of("end a job"))?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(lost()) }
+        let done = query
+            .execute(&self.write)
+            .await
+            .map_err(problems::of("end a job"))?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(lost())
+        }
     }
 
     /// Asks a running job to stop, or takes a queued one out. False when it was over already.
     pub async fn cancel_job(&self, id: &str, now_ms: i64) -> Result<bool> {
         let doing = problems::of("cancel a job");
-        let queued = sqlx::query(CANCEL_QUEUED).bind(id).bind(now_ms).execute(&self.write).await.map_err(&doing)?;
+        let queued = sqlx::query(CANCEL_QUEUED)
+            .bind(id)
+            .bind(now_ms)
+            .execute(&self.write)
+            .await
+            .map_err(&doing)?;
         if queued.rows_affected() == 1 {
             return Ok(true);
         }
-        let running = sqlx::query(CANCEL_RUNNING).bind(id).execute(&self.write).await.map_err(&doing)?;
+        let running = sqlx::query(CANCEL_RUNNING)
+            .bind(id)
+            .execute(&self.write)
+            .await
+            .map_err(&doing)?;
         Ok(running.rows_affected() == 1)
     }
 
     /// Puts a job that is over, in this state, back into the queue. False when its state is another one by now.
     pub async fn requeue_job(&self, id: &str, state: &str) -> Result<bool> {
-        let done = sqlx::query(REQUEUE).bind(id).bind(state).execute(&self.write).await;
-        done.map(|done| done.rows_affected() == 1).map_err(problems::of("queue a job again"))
+        let done = sqlx::query(REQUEUE)
+            .bind(id)
+            .bind(state)
+            .execute(&self.write)
+            .await;
+        done.map(|done| done.rows_affected() == 1)
+            .map_err(problems::of("queue a job again"))
     }
 
     /// Running jobs whose lease ran out become interrupted; their ids.
     pub async fn reap_jobs(&self, now_ms: i64) -> Result<Vec<String>> {
-        sqlx::query_scalar(REAP).bind(now_ms).fetch_all(&self.write).await.map_err(problems::of("look for interrupted jobs"))
+        sqlx::query_scalar(REAP)
+            .bind(now_ms)
+            .fetch_all(&self.write)
+            .await
+            .map_err(problems::of("look for interrupted jobs"))
     }
 }

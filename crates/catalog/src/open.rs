@@ -51,11 +51,19 @@ impl Catalog {
         let _turn = take_turn(path)?;
         let existed = path.exists();
         if !existed {
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let made = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path);
             made.map_err(|error| Problem::io(format!("cannot make the catalog {}", path.display()), error))?;
         }
         let writable = is_writable(path)?;
-        let url = format!("sqlite://{}?mode={}", percent(path), if writable { "rwc" } else { "ro" });
+        let url = format!(
+            "sqlite://{}?mode={}",
+            percent(path),
+            if writable { "rwc" } else { "ro" }
+        );
         try_out(&url, path).await?;
         let catalog = Catalog {
             write: connect(&url, 1, Engine::Sqlite).await?,
@@ -69,11 +77,16 @@ impl Catalog {
     /// Opens, and migrates, a catalog in PostgreSQL.
     pub async fn open_url(url: &str) -> Result<Self> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(Problem::invalid("the catalog's address is not one of PostgreSQL").hint("write postgres://user@host/database"));
+            return Err(Problem::invalid("the catalog's address is not one of PostgreSQL")
+                .hint("write postgres://user@host/database"));
         }
         install_default_drivers();
         let pool = connect(url, 8, Engine::Postgres).await?;
-        let catalog = Catalog { write: pool.clone(), read: pool, engine: Engine::Postgres };
+        let catalog = Catalog {
+            write: pool.clone(),
+            read: pool,
+            engine: Engine::Postgres,
+        };
         catalog.migrate(None).await?;
         Ok(catalog)
     }
@@ -83,13 +96,21 @@ impl Catalog {
     }
 
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query(PING).execute(&self.read).await.map(|_| ()).map_err(problems::of("reach the catalog"))
+        sqlx::query(PING)
+            .execute(&self.read)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("reach the catalog"))
     }
 
     /// A consistent copy of a SQLite catalog in a new file.
     pub async fn copy_to(&self, path: &Path) -> Result<()> {
         let text = path.display().to_string();
-        sqlx::query(COPY).bind(text).execute(&self.write).await.map_err(problems::of("copy the catalog"))?;
+        sqlx::query(COPY)
+            .bind(text)
+            .execute(&self.write)
+            .await
+            .map_err(problems::of("copy the catalog"))?;
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .map_err(|error| Problem::io(format!("cannot protect {}", path.display()), error))
     }
@@ -116,31 +137,54 @@ impl Catalog {
     async fn applied(&self) -> Result<Option<i64>> {
         match sqlx::query_scalar(APPLIED).fetch_one(&self.read).await {
             Ok(version) => Ok(version),
-            Err(error) if error.to_string().contains("no such table") || error.to_string().contains("does not exist") => Ok(None),
+            Err(error)
+                if error.to_string().contains("no such table")
+                    || error.to_string().contains("does not exist") =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(problems::of("read the catalog")(error)),
         }
     }
 
     async fn migrate(&self, copy: Option<(&Path, i64)>) -> Result<()> {
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let newest = MIGRATIONS
+            .iter()
+            .map(|migration| migration.version)
+            .max()
+            .unwrap_or(0);
         match self.applied().await? {
             Some(applied) if applied > newest => {
-                return Err(Problem::new(Kind::TooNew, format!("the catalog has version {applied}; this Cairn knows {newest}"))
-                    .hint("update Cairn; nothing was changed"));
+                return Err(Problem::new(
+                    Kind::TooNew,
+                    format!("the catalog has version {applied}; this Cairn knows {newest}"),
+                )
+                .hint("update Cairn; nothing was changed"));
             }
             Some(applied) if applied == newest => return Ok(()),
             Some(applied) => self.copy_before(applied, copy).await?,
             None => {}
         }
         let run = MIGRATIONS.run(&self.write).await;
-        run.map_err(|error| Problem::new(Kind::Conflict, format!("the catalog cannot be brought up to date: {error}")).caused_by(error))
+        run.map_err(|error| {
+            Problem::new(
+                Kind::Conflict,
+                format!("the catalog cannot be brought up to date: {error}"),
+            )
+            .caused_by(error)
+        })
     }
 
     async fn copy_before(&self, applied: i64, copy: Option<(&Path, i64)>) -> Result<()> {
         let Some((path, now_ms)) = copy else { return Ok(()) };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let stem = format!("{name}.before-");
-        self.copy_to(&path.with_file_name(format!("{stem}{applied}-{now_ms:013}"))).await?;
+        self.copy_to(&path.with_file_name(format!("{stem}{applied}-{now_ms:013}")))
+            .await?;
         let dir = path.parent().unwrap_or(Path::new("."));
         let problem = |error| Problem::io(format!("cannot list {}", dir.display()), error);
         let mut copies: Vec<PathBuf> = Vec::new();
@@ -150,9 +194,15 @@ impl Catalog {
                 copies.push(entry.path());
             }
         }
-        copies.sort_by_key(|path| path.extension().map(|time| time.to_string_lossy().rsplit('-').next().map(str::to_owned)));
+        copies.sort_by_key(|path| {
+            path.extension()
+                .map(|time| time.to_string_lossy().rsplit('-').next().map(str::to_owned))
+        });
         let surplus = copies.len().saturating_sub(KEPT_COPIES);
-        copies[..surplus].iter().try_for_each(fs::remove_file).map_err(problem)
+        copies[..surplus]
+            .iter()
+            .try_for_each(fs::remove_file)
+            .map_err(problem)
     }
 }
 
@@ -169,10 +219,17 @@ async fn try_out(url: &str, path: &Path) -> Result<()> {
 fn take_turn(path: &Path) -> Result<Option<File>> {
     let lock = path.with_extension("lock");
     let problem = |error| Problem::io(format!("cannot lock {}", lock.display()), error);
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+    let opened = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&lock);
     let file = match opened {
         // A disk that cannot be written has nobody to take turns with.
-        Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem && path.exists() => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem && path.exists() => {
+            return Ok(None);
+        }
         other => other.map_err(problem)?,
     };
     rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| problem(error.into()))?;
@@ -183,7 +240,10 @@ fn is_writable(path: &Path) -> Result<bool> {
     match OpenOptions::new().write(true).open(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => Ok(false),
-        Err(error) => Err(Problem::io(format!("cannot open the catalog {}", path.display()), error)),
+        Err(error) => Err(Problem::io(
+            format!("cannot open the catalog {}", path.display()),
+            error,
+        )),
     }
 }
 
@@ -191,12 +251,23 @@ fn is_writable(path: &Path) -> Result<bool> {
 fn percent(path: &Path) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
     let bytes = path.as_os_str().as_encoded_bytes();
-    bytes.iter().map(|&byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    bytes
+        .iter()
+        .map(|&byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 async fn connect(url: &str, most: u32, engine: Engine) -> Result<AnyPool> {
     let doing = problems::of("open the catalog");
-    let options = AnyConnectOptions::from_str(url).map_err(&doing)?.disable_statement_logging();
+    let options = AnyConnectOptions::from_str(url)
+        .map_err(&doing)?
+        .disable_statement_logging();
     let pool = AnyPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(Duration::from_secs(30))

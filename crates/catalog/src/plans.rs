@@ -15,22 +15,41 @@ pub struct PlanRow {
     pub document: String,
 }
 
-const INSERT: &str = "INSERT INTO plans (id, hash, target, created, expires, document) VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT: &str =
+    "INSERT INTO plans (id, hash, target, created, expires, document) VALUES ($1, $2, $3, $4, $5, $6)";
 const GET: &str = "SELECT id, hash, target, created, expires, document FROM plans WHERE id = $1";
 const FIND: &str = "SELECT id, hash, target, created, expires, document FROM plans WHERE hash LIKE $1 AND expires > $2 ORDER BY created DESC";
 const DELETE_EXPIRED: &str = "DELETE FROM plans WHERE expires < $1";
 
-pub(crate) const ALL: &[(&str, &str)] =
-    &[("plans::INSERT", INSERT), ("plans::GET", GET), ("plans::FIND", FIND), ("plans::DELETE_EXPIRED", DELETE_EXPIRED)];
+pub(crate) const ALL: &[(&str, &str)] = &[
+    ("plans::INSERT", INSERT),
+    ("plans::GET", GET),
+    ("plans::FIND", FIND),
+    ("plans::DELETE_EXPIRED", DELETE_EXPIRED),
+];
 
 impl Catalog {
     pub async fn add_plan(&self, row: &PlanRow) -> Result<()> {
-        let query = sqlx::query(INSERT).bind(&row.id).bind(&row.hash).bind(&row.target).bind(row.created).bind(row.expires);
-        query.bind(&row.document).execute(&self.write).await.map(|_| ()).map_err(problems::of("remember a plan"))
+        let query = sqlx::query(INSERT)
+            .bind(&row.id)
+            .bind(&row.hash)
+            .bind(&row.target)
+            .bind(row.created)
+            .bind(row.expires);
+        query
+            .bind(&row.document)
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("remember a plan"))
     }
 
     pub async fn plan(&self, id: &str) -> Result<Option<PlanRow>> {
-        sqlx::query_as(GET).bind(id).fetch_optional(&self.read).await.map_err(problems::of("look a plan up"))
+        sqlx::query_as(GET)
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("look a plan up"))
     }
 
     /// Plans that have not expired and whose hash begins with this, the newest first. Only hexadecimal digits find anything.
@@ -39,11 +58,18 @@ impl Catalog {
             return Ok(Vec::new());
         }
         let query = sqlx::query_as(FIND).bind(format!("{prefix}%")).bind(now_ms);
-        query.fetch_all(&self.read).await.map_err(problems::of("look a plan up"))
+        query
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("look a plan up"))
     }
 
     pub async fn delete_expired_plans(&self, before_ms: i64) -> Result<()> {
         let query = sqlx::query(DELETE_EXPIRED).bind(before_ms);
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("forget old plans"))
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("forget old plans"))
     }
 }

@@ -8,7 +8,11 @@ pub(crate) fn of(doing: &str) -> impl Fn(sqlx::Error) -> Problem + '_ {
         let text = error.to_string();
         let (kind, hint) = judge(&error, &text);
         let problem = Problem::new(kind, format!("cannot {doing}: {text}"));
-        let problem = if hint.is_empty() { problem } else { problem.hint(hint) };
+        let problem = if hint.is_empty() {
+            problem
+        } else {
+            problem.hint(hint)
+        };
         problem.caused_by(error)
     }
 }
@@ -18,17 +22,26 @@ fn judge(error: &sqlx::Error, text: &str) -> (Kind, &'static str) {
     match error {
         sqlx::Error::RowNotFound => (Kind::NotFound, ""),
         sqlx::Error::Database(inner) if inner.is_unique_violation() => (Kind::Conflict, ""),
-        _ if has("malformed") || has("not a database") => {
-            (Kind::Damaged, "nothing was changed; put a copy of catalog.db back, or rebuild it with `cairn recover`")
-        }
-        _ if has("disk is full") => (Kind::NoSpace, "free some space on the disk of the data directory, then try again"),
-        _ if has("readonly") || has("read-only") => {
-            (Kind::Io, "the catalog cannot be written: check the permissions and whether the disk is mounted read-only")
-        }
-        _ if has("locked") => (Kind::Locked, "another process is writing to the catalog; try again"),
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => {
-            (Kind::Unavailable, "check that the database is running and its address is right")
-        }
+        _ if has("malformed") || has("not a database") => (
+            Kind::Damaged,
+            "nothing was changed; put a copy of catalog.db back, or rebuild it with `cairn recover`",
+        ),
+        _ if has("disk is full") => (
+            Kind::NoSpace,
+            "free some space on the disk of the data directory, then try again",
+        ),
+        _ if has("readonly") || has("read-only") => (
+            Kind::Io,
+            "the catalog cannot be written: check the permissions and whether the disk is mounted read-only",
+        ),
+        _ if has("locked") => (
+            Kind::Locked,
+            "another process is writing to the catalog; try again",
+        ),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => (
+            Kind::Unavailable,
+            "check that the database is running and its address is right",
+        ),
         _ => (Kind::Internal, ""),
     }
 }

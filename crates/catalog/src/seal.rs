@@ -23,29 +23,53 @@ impl std::fmt::Debug for Sealer {
 impl Sealer {
     /// From 64 hexadecimal digits.
     pub fn new(key: &str) -> Result<Self> {
-        let wrong = || Problem::invalid("the key that seals the catalog's secrets must have 64 hexadecimal digits");
+        let wrong =
+            || Problem::invalid("the key that seals the catalog's secrets must have 64 hexadecimal digits");
         let bytes = Zeroizing::new(hex::decode(key.trim()).map_err(|_| wrong())?);
-        XChaCha20Poly1305::new_from_slice(&bytes).map(Sealer).map_err(|_| wrong())
+        XChaCha20Poly1305::new_from_slice(&bytes)
+            .map(Sealer)
+            .map_err(|_| wrong())
     }
 
     /// `place` names table, row and column.
     pub fn seal(&self, secret: &str, place: &str, random: &dyn Random) -> Result<String> {
         let mut nonce = [0; NONCE];
         random.fill(&mut nonce)?;
-        let payload = Payload { msg: secret.as_bytes(), aad: place.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Problem::internal("a secret could not be sealed"))?;
+        let payload = Payload {
+            msg: secret.as_bytes(),
+            aad: place.as_bytes(),
+        };
+        let sealed = self
+            .0
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Problem::internal("a secret could not be sealed"))?;
         Ok(format!("{PREFIX}{}{}", hex::encode(nonce), hex::encode(sealed)))
     }
 
     pub fn open(&self, sealed: &str, place: &str) -> Result<Zeroizing<String>> {
         let wrong = || {
-            Problem::new(Kind::Refused, format!("the secret of {place} does not open with the key in the data directory"))
-                .hint("put back the key file that was there when the secret was stored, or store the secret anew")
+            Problem::new(
+                Kind::Refused,
+                format!("the secret of {place} does not open with the key in the data directory"),
+            )
+            .hint("put back the key file that was there when the secret was stored, or store the secret anew")
         };
-        let bytes = sealed.strip_prefix(PREFIX).and_then(|text| hex::decode(text).ok()).ok_or_else(wrong)?;
+        let bytes = sealed
+            .strip_prefix(PREFIX)
+            .and_then(|text| hex::decode(text).ok())
+            .ok_or_else(wrong)?;
         let (nonce, cipher) = bytes.split_at_checked(NONCE).ok_or_else(wrong)?;
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| wrong())?;
-        let opened = self.0.decrypt(&XNonce::from(nonce), Payload { msg: cipher, aad: place.as_bytes() }).map_err(|_| wrong())?;
+        let opened = self
+            .0
+            .decrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: cipher,
+                    aad: place.as_bytes(),
+                },
+            )
+            .map_err(|_| wrong())?;
         String::from_utf8(opened).map(Zeroizing::new).map_err(|_| wrong())
     }
 }

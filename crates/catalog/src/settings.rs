@@ -12,10 +12,18 @@ pub(crate) const ALL: &[(&str, &str)] = &[("settings::SET", SET), ("settings::GE
 impl Catalog {
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<()> {
         let query = sqlx::query(SET).bind(name).bind(value);
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("remember a setting"))
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("remember a setting"))
     }
 
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
-        sqlx::query_scalar(GET).bind(name).fetch_optional(&self.read).await.map_err(problems::of("read a setting"))
+        sqlx::query_scalar(GET)
+            .bind(name)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("read a setting"))
     }
 }

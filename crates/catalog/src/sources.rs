@@ -19,30 +19,62 @@ pub struct SourceRow {
 }
 
 const INSERT: &str = "INSERT INTO sources (id, name, kind, settings, policy, node, created, hidden) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-const LIST: &str = "SELECT id, name, kind, settings, policy, node, created, hidden FROM sources ORDER BY name";
+const LIST: &str =
+    "SELECT id, name, kind, settings, policy, node, created, hidden FROM sources ORDER BY name";
 const UPDATE: &str = "UPDATE sources SET name = $2, settings = $3, policy = $4, node = $5 WHERE id = $1";
 const DELETE: &str = "DELETE FROM sources WHERE id = $1";
 
-pub(crate) const ALL: &[(&str, &str)] =
-    &[("sources::INSERT", INSERT), ("sources::LIST", LIST), ("sources::UPDATE", UPDATE), ("sources::DELETE", DELETE)];
+pub(crate) const ALL: &[(&str, &str)] = &[
+    ("sources::INSERT", INSERT),
+    ("sources::LIST", LIST),
+    ("sources::UPDATE", UPDATE),
+    ("sources::DELETE", DELETE),
+];
 
 impl Catalog {
     pub async fn add_source(&self, row: &SourceRow) -> Result<()> {
-        let query = sqlx::query(INSERT).bind(&row.id).bind(&row.name).bind(&row.kind).bind(&row.settings).bind(&row.policy);
-        let done = query.bind(&row.node).bind(row.created).bind(row.hidden).execute(&self.write).await;
+        let query = sqlx::query(INSERT)
+            .bind(&row.id)
+            .bind(&row.name)
+            .bind(&row.kind)
+            .bind(&row.settings)
+            .bind(&row.policy);
+        let done = query
+            .bind(&row.node)
+            .bind(row.created)
+            .bind(row.hidden)
+            .execute(&self.write)
+            .await;
         done.map(|_| ()).map_err(problems::of("remember a source"))
     }
 
     pub async fn list_sources(&self) -> Result<Vec<SourceRow>> {
-        sqlx::query_as(LIST).fetch_all(&self.read).await.map_err(problems::of("list the sources"))
+        sqlx::query_as(LIST)
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("list the sources"))
     }
 
     pub async fn update_source(&self, row: &SourceRow) -> Result<()> {
-        let query = sqlx::query(UPDATE).bind(&row.id).bind(&row.name).bind(&row.settings).bind(&row.policy).bind(&row.node);
-        query.execute(&self.write).await.map(|_| ()).map_err(problems::of("change a source"))
+        let query = sqlx::query(UPDATE)
+            .bind(&row.id)
+            .bind(&row.name)
+            .bind(&row.settings)
+            .bind(&row.policy)
+            .bind(&row.node);
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("change a source"))
     }
 
     pub async fn delete_source(&self, id: &str) -> Result<()> {
-        sqlx::query(DELETE).bind(id).execute(&self.write).await.map(|_| ()).map_err(problems::of("forget a source"))
+        sqlx::query(DELETE)
+            .bind(id)
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("forget a source"))
     }
 }

@@ -1,13 +1,13 @@
 //! Drives the engine alone, for benches and for trying things out.
 //!
-//! `engine init|backup|restore|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`.
+//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{Cancel, Clock, Problem, Progress, Result, SystemClock};
-use repository::{Options, Repository, SnapshotMeta, Tree, storage};
+use repository::{Level, Options, Repository, SnapshotMeta, Tree, storage};
 use sources::folder::walk::{WalkOptions, walk};
 
 fn main() {
@@ -42,6 +42,12 @@ fn run(arguments: &[String]) -> Result<()> {
     let repository = Repository::open(storage, &password, options)?;
     match word(0)? {
         "backup" => backup(&repository, Path::new(word(2)?)),
+        "check" => check(&repository),
+        "prune" => {
+            let plan = repository.prune(0, &Progress::new(), &Cancel::new())?;
+            println!("{} bytes freed", plan.bytes_freed);
+            Ok(())
+        }
         "restore" => restore(&repository, word(2)?, Path::new(word(3)?)),
         "snapshots" => {
             for snapshot in repository.snapshots()? {
@@ -111,9 +117,24 @@ fn backup(repository: &Repository, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Reads every byte.
+fn check(repository: &Repository) -> Result<()> {
+    let report = repository.check(Level::Data, &Progress::new(), &Cancel::new())?;
+    for finding in &report.findings {
+        println!("{}", finding.text);
+    }
+    if report.is_clean() {
+        Ok(())
+    } else {
+        Err(Problem::damaged("errors were found"))
+    }
+}
+
 fn restore(repository: &Repository, prefix: &str, target: &Path) -> Result<()> {
     let tree = tree(repository, prefix)?;
     let notes = tree.restore_folder(&PathBuf::new(), target, &Progress::new(), &Cancel::new())?;
-    notes.iter().for_each(|note| eprintln!("{note}"));
+    for note in notes {
+        eprintln!("{note}");
+    }
     Ok(())
 }

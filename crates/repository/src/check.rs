@@ -7,21 +7,23 @@
 //! Rules: checking changes nothing and goes on after a finding; it finds also what stock restic does not: names that lead out,
 //! listings out of order, lengths that do not fit.
 
+mod findings;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use model::{Cancel, Problem, Progress, Result};
+use model::{Cancel, Progress, Result};
 
 use crate::Id;
 use crate::format::index_file::PackContents;
-use crate::format::pack::{self, BlobKind};
+use crate::format::pack;
 use crate::format::snapshot::Snapshot;
-use crate::format::tree::Node;
 use crate::index::{self, Index};
 use crate::lock::Operation;
 use crate::read::open_blob;
 use crate::repository::Repository;
 use crate::storage::Class;
+use findings::{Findings, check_listing, take_pack};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -56,37 +58,6 @@ impl Report {
             .iter()
             .filter(|finding| finding.is_error)
             .map(|finding| finding.text.as_str())
-    }
-}
-
-#[derive(Default)]
-struct Findings(Mutex<Vec<Finding>>);
-
-impl Findings {
-    fn error(&self, text: String) {
-        self.add(true, text);
-    }
-
-    fn hint(&self, text: String) {
-        self.add(false, text);
-    }
-
-    fn add(&self, is_error: bool, text: String) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Finding { is_error, text });
-    }
-
-    fn problem(&self, what: &str, problem: &Problem) {
-        self.error(format!("{what}: {}", problem.message()));
-    }
-
-    fn sorted(self) -> Vec<Finding> {
-        let mut findings = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        findings.sort_by(|a, b| (!a.is_error, &a.text).cmp(&(!b.is_error, &b.text)));
-        findings.dedup();
-        findings
     }
 }
 
@@ -240,7 +211,10 @@ impl Repository {
         self.spread(packs, cancel, &|pack| {
             let bytes = match crate::read::whole_file(self.storage(), Class::Pack, &pack.id) {
                 Ok(bytes) => bytes,
-                Err(problem) => return Ok(findings.problem(&format!("pack {}", pack.id.short()), &problem)),
+                Err(problem) => {
+                    findings.problem(&format!("pack {}", pack.id.short()), &problem);
+                    return Ok(());
+                }
             };
             progress.items(1);
             progress.bytes(bytes.len() as u64);
@@ -288,9 +262,9 @@ impl Repository {
         };
         let total = packs.iter().map(length).sum();
         progress.expect(packs.len() as u64, total);
-        packs
-            .iter_mut()
-            .for_each(|pack| pack.blobs.sort_unstable_by_key(|entry| entry.offset));
+        for pack in &mut packs {
+            pack.blobs.sort_unstable_by_key(|entry| entry.offset);
+        }
         self.spread(&packs, cancel, &|pack| {
             for run in pack.blobs.chunk_by(|a, b| a.offset + a.length == b.offset) {
                 cancel.check()?;
@@ -356,69 +330,5 @@ impl Repository {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
             .map_or(Ok(()), Err)
-    }
-}
-
-fn take_pack(seen: &mut HashMap<Id, PackContents>, pack: PackContents, findings: &Findings) {
-    let name = pack.id.short();
-    if pack.blobs.windows(2).any(|pair| pair[0].kind != pair[1].kind) {
-        findings.hint(format!(
-            "pack {name} holds listings and data; prune separates them"
-        ));
-    }
-    match seen.get(&pack.id) {
-        Some(other) if *other == pack => {
-            findings.hint(format!("pack {name} is in two index files; prune tidies that up"))
-        }
-        Some(_) => findings.error(format!("pack {name} is in two index files that differ")),
-        None => {
-            seen.insert(pack.id, pack);
-        }
-    }
-}
-
-fn check_listing(index: &Index, id: &Id, nodes: Result<Vec<Node>>, findings: &Findings) {
-    let nodes = match nodes {
-        Ok(nodes) => nodes,
-        Err(problem) => return findings.problem(&format!("listing {}", id.short()), &problem),
-    };
-    if nodes.windows(2).any(|pair| pair[0].name >= pair[1].name) {
-        findings.error(format!("listing {} has names twice or out of order", id.short()));
-    }
-    for node in &nodes {
-        let name = String::from_utf8_lossy(&node.name);
-        if let Some(why) = node.name_problem() {
-            findings.error(format!(
-                "listing {} has the unusable name “{name}”: {why}",
-                id.short()
-            ));
-        }
-        check_content(index, id, node, &name, findings);
-    }
-}
-
-fn check_content(index: &Index, id: &Id, node: &Node, name: &str, findings: &Findings) {
-    if !node.meta.is_file() {
-        return;
-    }
-    let mut size = 0;
-    for blob in &node.content {
-        match index.find(BlobKind::Data, blob) {
-            Some(location) => size += u64::from(location.entry.size()),
-            None => {
-                return findings.error(format!(
-                    "“{name}” in listing {}: its piece {} is in no pack",
-                    id.short(),
-                    blob.short()
-                ));
-            }
-        }
-    }
-    if size != node.meta.size {
-        findings.error(format!(
-            "“{name}” in listing {} should have {} bytes, its pieces have {size}",
-            id.short(),
-            node.meta.size
-        ));
     }
 }

@@ -73,7 +73,7 @@ impl Loaded {
         for (at, pack) in packs.iter().enumerate() {
             rows.extend(pack.blobs.iter().map(|entry| Row::new(at, entry)));
         }
-        rows.sort_unstable_by(|a, b| (a.id, a.pack & TREE, a.pack).cmp(&(b.id, b.pack & TREE, b.pack)));
+        rows.sort_unstable_by_key(|row| (row.id, row.pack & TREE, row.pack));
         let mut starts = vec![0; (1 << 16) + 1];
         for row in &rows {
             starts[bucket(&row.id) + 1] += 1;

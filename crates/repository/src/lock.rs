@@ -21,7 +21,7 @@ use crate::format::snapshot::time_text;
 use crate::format::unpacked;
 use crate::storage::{Class, Storage};
 
-const REFRESH: Duration = Duration::from_secs(300);
+const REFRESH: Duration = Duration::from_mins(5);
 /// Older locks are stale.
 const STALE_MS: i64 = 30 * 60 * 1000;
 /// Without a refresh for this long a holder must not write any more.

@@ -216,7 +216,7 @@ impl Tree {
                 .index
                 .find(BlobKind::Data, id)
                 .ok_or_else(|| crate::read::missing(BlobKind::Data, id))?;
-            let length = location.entry.size() as u64;
+            let length = u64::from(location.entry.size());
             buffer.clear();
             let read = stream.take(length).read_to_end(&mut buffer);
             read.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;

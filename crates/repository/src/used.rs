@@ -18,6 +18,9 @@ use crate::repository::Repository;
 /// (kind, id) of every blob that is reachable.
 pub(crate) type Used = HashSet<(BlobKind, Id)>;
 
+/// Sees each listing, or why it cannot be read; what it returns decides.
+type Visit<'a> = dyn Fn(&Id, Result<Vec<Node>>) -> Result<()> + Sync + 'a;
+
 /// Listings still to be read, shared by the threads.
 struct Walk<'a> {
     todo: Mutex<Vec<Id>>,
@@ -25,7 +28,7 @@ struct Walk<'a> {
     pending: AtomicUsize,
     used: Mutex<Used>,
     failure: Mutex<Option<Problem>>,
-    visit: &'a (dyn Fn(&Id, Result<Vec<Node>>) -> Result<()> + Sync),
+    visit: &'a Visit<'a>,
 }
 
 impl Repository {
@@ -36,7 +39,7 @@ impl Repository {
         roots: impl IntoIterator<Item = Id>,
         progress: &Progress,
         cancel: &Cancel,
-        visit: &(dyn Fn(&Id, Result<Vec<Node>>) -> Result<()> + Sync),
+        visit: &Visit<'_>,
     ) -> Result<Used> {
         let roots: HashSet<Id> = roots.into_iter().collect();
         let walk = Walk {

@@ -91,19 +91,19 @@ impl Repository {
         self.check_writable()?;
         let lock = self.lock(Operation::Backup)?;
         let shared = Arc::new(Shared::new(self, progress, cancel)?);
-        let announcer = Announcer::new(&shared, parent.map(|snapshot| snapshot.tree))?;
+        let announcer = Announcer::new(&shared, parent.map(|snapshot| snapshot.tree));
         let (jobs, take_jobs) = crossbeam_channel::bounded(2 * shared.threads());
         let (large, take_large) = crossbeam_channel::bounded(64);
         let mut threads = Vec::new();
         for number in 0..shared.threads() {
             let (shared, jobs) = (Arc::clone(&shared), take_jobs.clone());
             threads.push(shared::spawn(&format!("worker-{number}"), move || {
-                worker::run(&shared, &jobs)
+                worker::run(&shared, &jobs);
             })?);
         }
         let (feeding, feed) = (Arc::clone(&shared), jobs.clone());
         threads.push(shared::spawn("feeder", move || {
-            feeder::run(&feeding, &take_large, &feed)
+            feeder::run(&feeding, &take_large, &feed);
         })?);
         threads.extend(packer::spawn_storers(&shared)?);
         Ok(Writer {
@@ -156,7 +156,7 @@ impl Writer {
         self.shared.save_index(true)?;
         self.lock.check()?;
         self.shared.check()?;
-        let snapshot = self.snapshot(meta, tree)?;
+        let snapshot = self.snapshot(meta, tree);
         let id = self
             .shared
             .repository
@@ -165,14 +165,14 @@ impl Writer {
         Ok(Snapshot { id, ..snapshot })
     }
 
-    fn snapshot(&self, meta: &SnapshotMeta, tree: Id) -> Result<Snapshot> {
+    fn snapshot(&self, meta: &SnapshotMeta, tree: Id) -> Snapshot {
         let end = self.shared.repository.now_ms();
         let summary = Summary {
             backup_start: time_text(meta.time_ms),
             backup_end: time_text(end),
             ..self.shared.counts.summary(self.announcer.counts())
         };
-        Ok(Snapshot {
+        Snapshot {
             time: time_text(meta.time_ms),
             parent: self.parent,
             tree,
@@ -186,7 +186,7 @@ impl Writer {
             program_version: format!("cairn {}", env!("CARGO_PKG_VERSION")),
             summary: Some(summary),
             ..Snapshot::default()
-        })
+        }
     }
 
     /// Lets all threads end.

@@ -1,12 +1,12 @@
 //! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use catalog::backups::BackupRow;
 use catalog::sources::SourceRow;
 use model::{
-    Author, BackupId, Beginning, Cancel, Content, JobId, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta, Problem, Progress,
-    Reason, Result,
+    Author, BackupId, Beginning, Cancel, Content, JobId, MANIFEST_FILE, Manifest, ManifestPart,
+    ManifestSource, Meta, Problem, Progress, Reason, Result,
 };
 use repository::{Repository, Settled, SnapshotMeta};
 use serde::Serialize;
@@ -59,7 +59,12 @@ struct Made {
 }
 
 impl Service {
-    pub async fn backup(&self, request: &BackupRequest, progress: &Progress, cancel: &Cancel) -> Result<BackupDone> {
+    pub async fn backup(
+        &self,
+        request: &BackupRequest,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<BackupDone> {
         let (_, first) = self.repository_or_new().await?;
         let source = self.source_or_folder(&request.source).await?;
         let source = self.source_row(&source.id).await?;
@@ -85,7 +90,10 @@ impl Service {
         let repository = self.repository().await?;
         let scratch = self.place.scratch(&making.job.to_string())?;
         let parent = self.newest_snapshot_of(&making.source.id).await?;
-        let (version, who) = (self.options.version.clone(), self.options.who.clone());
+        let maker = Maker {
+            version: self.options.version.clone(),
+            who: self.options.who.clone(),
+        };
         let job = making.job.to_string();
         let (making, made) = self
             .blocking(move || {
@@ -94,17 +102,28 @@ impl Service {
                     progress: making.progress.clone(),
                     now_ms: start,
                     job: making.job.to_string(),
+                    absent_is_empty: making.reason == Reason::Safety,
                     scratch,
                 };
-                let made = capture(&repository, &*source, &making, parent.as_deref(), &version, &who, &cx);
+                let made = capture(&repository, &*source, &making, parent.as_deref(), &maker, &cx);
                 Ok((making, made))
             })
             .await?;
         self.place.discard_scratch(&job)?;
         let made = made?;
         let row = self.remember(&making, &made, start).await?;
-        let state = if made.warnings.is_empty() { "succeeded" } else { "warning" };
-        Ok(BackupDone { job, state: state.to_owned(), backup: BackupView::of(&row), warnings: made.warnings, first: false })
+        let state = if made.warnings.is_empty() {
+            "succeeded"
+        } else {
+            "warning"
+        };
+        Ok(BackupDone {
+            job,
+            state: state.to_owned(),
+            backup: BackupView::of(&row),
+            warnings: made.warnings,
+            first: false,
+        })
     }
 
     async fn newest_snapshot_of(&self, source: &str) -> Result<Option<String>> {
@@ -114,7 +133,12 @@ impl Service {
 
     async fn remember(&self, making: &Making, made: &Made, start: i64) -> Result<BackupRow> {
         let summary = made.snapshot.summary.clone().unwrap_or_default();
-        let names: Vec<&str> = made.manifest.parts.iter().map(|part| part.name.as_str()).collect();
+        let names: Vec<&str> = made
+            .manifest
+            .parts
+            .iter()
+            .map(|part| part.name.as_str())
+            .collect();
         let row = BackupRow {
             id: making.id.to_string(),
             source: making.source.id.clone(),
@@ -144,63 +168,126 @@ impl Service {
     }
 }
 
+/// Who makes a backup with which program.
+struct Maker {
+    version: String,
+    who: String,
+}
+
 /// Fills and commits one snapshot.
 fn capture(
     repository: &Repository,
     source: &dyn sources::Source,
     making: &Making,
     parent: Option<&str>,
-    version: &str,
-    who: &str,
+    maker: &Maker,
     cx: &Context,
 ) -> Result<Made> {
     // A parent that is gone costs time and nothing else.
-    let parent = parent.and_then(|id| repository::Id::parse(id).ok()).and_then(|id| repository.snapshot(&id).ok());
+    let parent = parent.and_then(|id| repository::Id::parse(id).ok());
+    let parent = parent.and_then(|id| repository.snapshot(&id).ok());
     cx.progress.phase("reading");
     let writer = repository.writer(parent.as_ref(), &cx.progress, &cx.cancel)?;
-    let mut sink = SinkOf { writer, skipped: Vec::new(), files: 0, bytes: 0 };
+    let mut sink = SinkOf {
+        writer,
+        skipped: Vec::new(),
+        files: 0,
+        bytes: 0,
+    };
     let captured = source.capture(&making.parts, &mut sink, cx)?;
     cx.progress.phase("storing");
     let settled = sink.writer.settle()?;
-    let mut warnings: Vec<String> = sink.skipped.iter().map(|(path, why)| format!("{}: {why}", path.display())).collect();
-    warnings.extend(sink.writer.unread().iter().map(|unread| format!("{}: {}", unread.path.display(), unread.why)));
-    let settings = serde_json::from_str(&making.source.settings).unwrap_or_default();
-    let id = making.source.id.parse()?;
-    let mut manifest = Manifest::begin(Beginning {
-        cairn: version.to_owned(),
-        source: ManifestSource { id, name: making.source.name.clone(), kind: making.source.kind.clone(), settings },
-        backup: making.id,
-        reason: making.reason,
-        created: cx.now_ms,
-    });
-    manifest.name.clone_from(&making.name);
-    manifest.by = Some(Author { id: who.to_owned(), name: who.to_owned() });
-    manifest.undoes = making.undoes;
+    let warnings = warnings(&sink);
+    let mut manifest = manifest(making, maker, cx.now_ms)?;
     fill_in(&mut manifest, captured, &settled);
     let bytes = manifest.encode();
-    sink.writer.entry(Path::new(MANIFEST_FILE), manifest_meta(cx.now_ms, bytes.len() as u64), Content::Bytes(bytes))?;
-    let meta = SnapshotMeta {
-        time_ms: cx.now_ms,
-        hostname: "cairn".to_owned(),
-        username: who.to_owned(),
-        paths: vec![format!("/{}", making.source.name)],
-        tags: vec!["cairn".to_owned(), format!("source:{}", making.source.id), format!("backup:{}", making.id)],
-        excludes: Vec::new(),
-    };
+    let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
+    sink.writer
+        .entry(Path::new(MANIFEST_FILE), meta, Content::Bytes(bytes))?;
     let (files, bytes) = (sink.files, sink.bytes);
-    let snapshot = sink.writer.finish(&meta)?;
-    Ok(Made { manifest, snapshot, files, bytes, warnings })
+    let snapshot = sink.writer.finish(&snapshot_meta(making, maker, cx.now_ms))?;
+    Ok(Made {
+        manifest,
+        snapshot,
+        files,
+        bytes,
+        warnings,
+    })
+}
+
+fn warnings(sink: &SinkOf) -> Vec<String> {
+    let skipped = sink
+        .skipped
+        .iter()
+        .map(|(path, why)| format!("{}: {why}", path.display()));
+    let unread = sink
+        .writer
+        .unread()
+        .into_iter()
+        .map(|unread| format!("{}: {}", unread.path.display(), unread.why));
+    skipped.chain(unread).collect()
+}
+
+fn manifest(making: &Making, maker: &Maker, now_ms: i64) -> Result<Manifest> {
+    let source = ManifestSource {
+        id: making.source.id.parse()?,
+        name: making.source.name.clone(),
+        kind: making.source.kind.clone(),
+        settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
+    };
+    let cairn = maker.version.clone();
+    let beginning = Beginning {
+        cairn,
+        source,
+        backup: making.id,
+        reason: making.reason,
+        created: now_ms,
+    };
+    let mut manifest = Manifest::begin(beginning);
+    manifest.name.clone_from(&making.name);
+    manifest.by = Some(Author {
+        id: maker.who.clone(),
+        name: maker.who.clone(),
+    });
+    manifest.undoes = making.undoes;
+    Ok(manifest)
+}
+
+fn snapshot_meta(making: &Making, maker: &Maker, now_ms: i64) -> SnapshotMeta {
+    let tags = [
+        "cairn".to_owned(),
+        format!("source:{}", making.source.id),
+        format!("backup:{}", making.id),
+    ];
+    SnapshotMeta {
+        time_ms: now_ms,
+        hostname: "cairn".to_owned(),
+        username: maker.who.clone(),
+        paths: vec![format!("/{}", making.source.name)],
+        tags: tags.to_vec(),
+        excludes: Vec::new(),
+    }
 }
 
 fn manifest_meta(now_ms: i64, size: u64) -> Meta {
-    let time = model::Timestamp { seconds: now_ms.div_euclid(1000), nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32 };
-    Meta { mtime: time, ctime: time, ..Meta::file(size) }
+    let time = model::Timestamp {
+        seconds: now_ms.div_euclid(1000),
+        nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32,
+    };
+    Meta {
+        mtime: time,
+        ctime: time,
+        ..Meta::file(size)
+    }
 }
 
 fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
     let checksum = |name: &str| {
-        let found = settled.iter().find(|child| child.name == PathBuf::from(name));
-        found.and_then(|child| child.tree).map(|id| id.hex()).unwrap_or_default()
+        let found = settled.iter().find(|child| child.name == Path::new(name));
+        found
+            .and_then(|child| child.tree)
+            .map(|id| id.hex())
+            .unwrap_or_default()
     };
     manifest.parts = captured
         .parts
@@ -222,7 +309,12 @@ fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
 impl BackupRequest {
     /// A manual backup of everything.
     pub fn manual(source: impl Into<String>) -> Self {
-        BackupRequest { source: source.into(), parts: Vec::new(), name: None, reason: Reason::Manual }
+        BackupRequest {
+            source: source.into(),
+            parts: Vec::new(),
+            name: None,
+            reason: Reason::Manual,
+        }
     }
 }
 

@@ -64,7 +64,8 @@ impl Service {
     pub(crate) async fn tree_of(&self, snapshot: &str) -> Result<Tree> {
         let repository = self.repository().await?;
         let id = repository::Id::parse(snapshot)?;
-        self.blocking(move || repository.tree(&repository.snapshot(&id)?)).await
+        self.blocking(move || repository.tree(&repository.snapshot(&id)?))
+            .await
     }
 
     pub async fn ls(&self, backup: &str, path: &Path, recursive: bool) -> Result<Vec<Listed>> {
@@ -89,7 +90,12 @@ impl Service {
     }
 
     /// Hands the bytes of a file over, piece by piece.
-    pub async fn cat(&self, backup: &str, path: &Path, mut out: impl std::io::Write + Send + 'static) -> Result<u64> {
+    pub async fn cat(
+        &self,
+        backup: &str,
+        path: &Path,
+        mut out: impl std::io::Write + Send + 'static,
+    ) -> Result<u64> {
         let row = self.backup_row(backup).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let path = path.to_path_buf();
@@ -115,7 +121,13 @@ impl Service {
                 let path = entry.path.display().to_string();
                 if seen.insert((backup.source.clone(), path.clone(), entry.identity())) {
                     let (id, created) = (backup.id.clone(), backup.created.clone());
-                    found.push(FoundFile { backup: id, source: backup.source.clone(), created, path, size: entry.meta.size });
+                    found.push(FoundFile {
+                        backup: id,
+                        source: backup.source.clone(),
+                        created,
+                        path,
+                        size: entry.meta.size,
+                    });
                 }
             }
         }
@@ -148,8 +160,14 @@ impl Service {
     async fn diff_living(&self, source: &str, tree: Tree, cancel: &Cancel) -> Result<Vec<Difference>> {
         let row = self.source_row(source).await?;
         let opened = self.open_source(&row)?;
-        let cx = Context { cancel: cancel.clone(), now_ms: self.now_ms(), ..Context::default() };
-        let draft = self.blocking(move || opened.plan(&TreeOf(tree), &Wanted::default(), &cx)).await?;
+        let cx = Context {
+            cancel: cancel.clone(),
+            now_ms: self.now_ms(),
+            ..Context::default()
+        };
+        let draft = self
+            .blocking(move || opened.plan(&TreeOf(tree), &Wanted::default(), &cx))
+            .await?;
         let word = |action| match action {
             // The plan says how to go back; this says what has happened since.
             Action::Create => "removed",
@@ -158,7 +176,11 @@ impl Service {
         };
         let item = |item: &model::Item| {
             let path = PathBuf::from(&item.part).join(&item.name).display().to_string();
-            Difference { change: word(item.action).to_owned(), path, detail: item.detail.clone() }
+            Difference {
+                change: word(item.action).to_owned(),
+                path,
+                detail: item.detail.clone(),
+            }
         };
         Ok(draft.items.iter().map(item).collect())
     }
@@ -189,7 +211,9 @@ fn matches(path: &str, needle: &str) -> bool {
 fn glob(text: &[u8], pattern: &[u8]) -> bool {
     match (text.split_first(), pattern.split_first()) {
         (None, None) => true,
-        (_, Some((b'*', rest))) => glob(text, rest) || text.split_first().is_some_and(|(_, text)| glob(text, pattern)),
+        (_, Some((b'*', rest))) => {
+            glob(text, rest) || text.split_first().is_some_and(|(_, text)| glob(text, pattern))
+        }
         (Some((_, text)), Some((b'?', pattern))) => glob(text, pattern),
         (Some((a, text)), Some((b, pattern))) if a == b => glob(text, pattern),
         _ => false,
@@ -199,10 +223,28 @@ fn glob(text: &[u8], pattern: &[u8]) -> bool {
 fn difference(change: &Change) -> Difference {
     let size = |entry: &repository::Entry| model::Size(entry.meta.size).to_string();
     let (word, detail) = match change {
-        Change::Added(entry) => ("added", if entry.meta.is_file() { size(entry) } else { String::new() }),
-        Change::Removed(entry) => ("removed", if entry.meta.is_file() { size(entry) } else { String::new() }),
+        Change::Added(entry) => (
+            "added",
+            if entry.meta.is_file() {
+                size(entry)
+            } else {
+                String::new()
+            },
+        ),
+        Change::Removed(entry) => (
+            "removed",
+            if entry.meta.is_file() {
+                size(entry)
+            } else {
+                String::new()
+            },
+        ),
         Change::Content { before, after } => ("changed", format!("{} → {}", size(before), size(after))),
         Change::Metadata { .. } => ("metadata", String::new()),
     };
-    Difference { change: word.to_owned(), path: change.path().display().to_string(), detail }
+    Difference {
+        change: word.to_owned(),
+        path: change.path().display().to_string(),
+        detail,
+    }
 }

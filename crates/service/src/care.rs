@@ -25,7 +25,12 @@ pub struct PruneWords {
 
 impl Service {
     /// Reads every byte of one backup back, or of the whole repository.
-    pub async fn verify(&self, backup: Option<&str>, progress: &Progress, cancel: &Cancel) -> Result<VerifyDone> {
+    pub async fn verify(
+        &self,
+        backup: Option<&str>,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<VerifyDone> {
         let start = self.now_ms();
         let (report, rows) = match backup {
             Some(wanted) => {
@@ -38,7 +43,10 @@ impl Service {
             }
             None => {
                 let rows = self.catalog.list_backups(None, i64::MAX).await?;
-                (self.check(Level::Data, progress, cancel).await?, rows.into_iter().map(|row| row.id).collect())
+                (
+                    self.check(Level::Data, progress, cancel).await?,
+                    rows.into_iter().map(|row| row.id).collect(),
+                )
             }
         };
         let is_clean = report.is_clean();
@@ -50,49 +58,86 @@ impl Service {
         let state = if is_clean { "succeeded" } else { "failed" };
         let seconds = (self.now_ms() - start) as f64 / 1000.0;
         let problems = report.errors().map(str::to_owned).collect();
-        Ok(VerifyDone { state: state.to_owned(), checked: rows.len() as u64, problems, seconds })
+        Ok(VerifyDone {
+            state: state.to_owned(),
+            checked: rows.len() as u64,
+            problems,
+            seconds,
+        })
     }
 
     pub async fn check(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Report> {
-        self.with_repository(progress, cancel, move |repository, progress, cancel| repository.check(level, progress, cancel)).await
+        self.with_repository(progress, cancel, move |repository, progress, cancel| {
+            repository.check(level, progress, cancel)
+        })
+        .await
     }
 
     pub async fn prune(&self, words: PruneWords, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
         let grace = if words.no_grace { 0 } else { GRACE_MS };
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
-            if words.only_plan { repository.plan_prune(grace, progress, cancel) } else { repository.prune(grace, progress, cancel) }
+            if words.only_plan {
+                repository.plan_prune(grace, progress, cancel)
+            } else {
+                repository.prune(grace, progress, cancel)
+            }
         });
         let plan = plan.await?;
         if !words.only_plan {
-            self.audit("repository.prune", &self.repository_address(), &format!("{} bytes freed", plan.bytes_freed)).await?;
+            self.audit(
+                "repository.prune",
+                &self.repository_address(),
+                &format!("{} bytes freed", plan.bytes_freed),
+            )
+            .await?;
         }
         Ok(plan)
     }
 
     pub async fn repair(&self, only_plan: bool, progress: &Progress, cancel: &Cancel) -> Result<RepairPlan> {
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
-            if only_plan { repository.plan_repair(true, progress, cancel) } else { repository.repair(true, progress, cancel) }
+            if only_plan {
+                repository.plan_repair(true, progress, cancel)
+            } else {
+                repository.repair(true, progress, cancel)
+            }
         });
         let plan = plan.await?;
         if !only_plan {
-            self.audit("repository.repair", &self.repository_address(), &format!("{} blobs lost", plan.blobs_lost)).await?;
+            self.audit(
+                "repository.repair",
+                &self.repository_address(),
+                &format!("{} blobs lost", plan.blobs_lost),
+            )
+            .await?;
         }
         Ok(plan)
     }
 
     pub async fn stats(&self, progress: &Progress, cancel: &Cancel) -> Result<Stats> {
-        self.with_repository(progress, cancel, |repository, progress, cancel| repository.stats(progress, cancel)).await
+        self.with_repository(progress, cancel, |repository, progress, cancel| {
+            repository.stats(progress, cancel)
+        })
+        .await
     }
 
     /// Copies all backups into another repository, which is made when it is absent.
-    pub async fn copy_to(&self, address: &str, password: &str, progress: &Progress, cancel: &Cancel) -> Result<Copied> {
+    pub async fn copy_to(
+        &self,
+        address: &str,
+        password: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Copied> {
         let (address, password) = (address.to_owned(), password.to_owned());
         let to = address.clone();
         let copied = self.with_repository(progress, cancel, move |repository, progress, cancel| {
             let storage = repository::storage::open(&address)?;
             let options = repository::Options::default();
             let target = match Repository::open(storage.clone(), &password, options.clone()) {
-                Err(problem) if problem.kind() == Kind::RepositoryMissing => Repository::create(storage, &password, options)?,
+                Err(problem) if problem.kind() == Kind::RepositoryMissing => {
+                    Repository::create(storage, &password, options)?
+                }
                 other => other?,
             };
             if target.id() == repository.id() {
@@ -101,7 +146,8 @@ impl Service {
             repository.copy_to(&target, &[], progress, cancel)
         });
         let copied = copied.await?;
-        self.audit("repository.copy", &to, &format!("{} backups", copied.snapshots)).await?;
+        self.audit("repository.copy", &to, &format!("{} backups", copied.snapshots))
+            .await?;
         Ok(copied)
     }
 
@@ -123,14 +169,22 @@ impl Service {
     /// Is the chain of the audit log whole? How many entries it has.
     pub async fn check_audit(&self) -> Result<usize> {
         let rows = self.catalog.list_audit(i64::MAX).await?;
-        let broken = rows.iter().find(|row| row.hash != row.expected_hash()).or_else(|| {
-            let pair = rows.windows(2).find(|pair| pair[0].previous != pair[1].hash || pair[0].seq != pair[1].seq + 1);
-            pair.map(|pair| &pair[0])
-        });
+        let broken = rows
+            .iter()
+            .find(|row| row.hash != row.expected_hash())
+            .or_else(|| {
+                let pair = rows
+                    .windows(2)
+                    .find(|pair| pair[0].previous != pair[1].hash || pair[0].seq != pair[1].seq + 1);
+                pair.map(|pair| &pair[0])
+            });
         match broken {
             None => Ok(rows.len()),
-            Some(row) => Err(Problem::damaged(format!("the audit log was changed at or before entry {}", row.seq))
-                .hint("compare it with a copy of the catalog")),
+            Some(row) => Err(Problem::damaged(format!(
+                "the audit log was changed at or before entry {}",
+                row.seq
+            ))
+            .hint("compare it with a copy of the catalog")),
         }
     }
 

@@ -15,7 +15,11 @@ pub(crate) struct TreeOf(pub(crate) Tree);
 
 fn entry(found: repository::Entry) -> Entry {
     let content_id = found.identity();
-    Entry { path: found.path, meta: found.meta, content_id }
+    Entry {
+        path: found.path,
+        meta: found.meta,
+        content_id,
+    }
 }
 
 impl sources::Tree for TreeOf {
@@ -36,7 +40,9 @@ impl sources::Tree for TreeOf {
     }
 
     fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
-        self.0.materialize(&order.entries, &order.into, &cx.progress, &cx.cancel).map(|_| ())
+        self.0
+            .materialize(&order.entries, &order.into, &cx.progress, &cx.cancel)
+            .map(|_| ())
     }
 }
 
@@ -73,11 +79,26 @@ pub(crate) struct JournalOf {
 impl JournalOf {
     pub(crate) async fn load(catalog: &Catalog, job: &str) -> Result<Self> {
         let read = |row: StepRow| {
-            let data = serde_json::from_str(&row.data).map_err(|_| Problem::damaged(format!("the journal of job {job} is malformed")))?;
-            Ok(Step { key: row.step, done: row.done != 0, data })
+            let data = serde_json::from_str(&row.data)
+                .map_err(|_| Problem::damaged(format!("the journal of job {job} is malformed")))?;
+            Ok(Step {
+                key: row.step,
+                done: row.done != 0,
+                data,
+            })
         };
-        let steps = catalog.steps(job).await?.into_iter().map(read).collect::<Result<_>>()?;
-        Ok(JournalOf { catalog: catalog.clone(), job: job.to_owned(), steps, handle: Handle::current() })
+        let steps = catalog
+            .steps(job)
+            .await?
+            .into_iter()
+            .map(read)
+            .collect::<Result<_>>()?;
+        Ok(JournalOf {
+            catalog: catalog.clone(),
+            job: job.to_owned(),
+            steps,
+            handle: Handle::current(),
+        })
     }
 }
 
@@ -87,13 +108,24 @@ impl Journal for JournalOf {
     }
 
     fn record(&mut self, key: &str, done: bool, data: serde_json::Value) -> Result<()> {
-        self.record_all(vec![Step { key: key.to_owned(), done, data }])
+        self.record_all(vec![Step {
+            key: key.to_owned(),
+            done,
+            data,
+        }])
     }
 
     fn record_all(&mut self, steps: Vec<Step>) -> Result<()> {
-        let row = |step: &Step| StepRow { step: step.key.clone(), done: i64::from(step.done), data: step.data.to_string() };
+        let row = |step: &Step| StepRow {
+            step: step.key.clone(),
+            done: i64::from(step.done),
+            data: step.data.to_string(),
+        };
         let rows: Vec<StepRow> = steps.iter().map(row).collect();
-        self.handle.block_on(self.catalog.record_steps(&self.job, self.steps.len() as i64, &rows))?;
+        self.handle.block_on(
+            self.catalog
+                .record_steps(&self.job, self.steps.len() as i64, &rows),
+        )?;
         for step in steps {
             match self.steps.iter_mut().find(|known| known.key == step.key) {
                 Some(known) => *known = step,

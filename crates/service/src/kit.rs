@@ -22,10 +22,21 @@ impl Service {
         self.repository().await?;
         let repository = self.repository_address();
         let at = quoted(&repository);
-        let restic = ["snapshots", "check --read-data", "restore latest --target ./restored"];
+        let restic = [
+            "snapshots",
+            "check --read-data",
+            "restore latest --target ./restored",
+        ];
         let kit = Kit {
-            restic: restic.iter().map(|command| format!("restic -r {at} {command}")).collect(),
-            cairn: vec![format!("cairn recover --repository {at}"), "cairn list".to_owned(), "cairn restore latest --to ./restored".to_owned()],
+            restic: restic
+                .iter()
+                .map(|command| format!("restic -r {at} {command}"))
+                .collect(),
+            cairn: vec![
+                format!("cairn recover --repository {at}"),
+                "cairn list".to_owned(),
+                "cairn restore latest --to ./restored".to_owned(),
+            ],
             password: self.password()?,
             repository,
         };
@@ -42,7 +53,9 @@ impl Service {
             repository::Repository::open(storage, &password, repository::Options::default()).map(|_| ())
         })
         .await?;
-        self.catalog.set_setting(CONFIRMED, &self.now_ms().to_string()).await?;
+        self.catalog
+            .set_setting(CONFIRMED, &self.now_ms().to_string())
+            .await?;
         self.audit("kit.check", "", "").await
     }
 
@@ -55,5 +68,9 @@ impl Service {
 /// For a shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

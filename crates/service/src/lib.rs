@@ -9,6 +9,7 @@ pub mod archive;
 mod backup;
 mod browse;
 mod care;
+mod jobs;
 mod joined;
 mod kit;
 mod library;
@@ -24,12 +25,12 @@ pub use care::{PruneWords, VerifyDone};
 pub use kit::Kit;
 pub use library::BackupView;
 pub use recover::Recovered;
-pub use restore::{Restored, RestoreRequest, Target};
+pub use restore::{RestoreRequest, Restored, Target};
 pub use service::{Options, Service};
 pub use sources::SourceView;
 
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.
 pub use ::repository::{Finding, Level, PrunePlan, RepairPlan, Report, Stats};
+pub use ::sources::{Inspection, Obstacle};
 pub use catalog::audit::AuditRow;
 pub use catalog::jobs::JobRow;
-pub use ::sources::{Inspection, Obstacle};

@@ -64,7 +64,10 @@ impl Service {
             Some(wanted) => Some(self.source_row(wanted).await?.id),
             None => None,
         };
-        let rows = self.catalog.list_backups(source.as_deref(), i64::from(most)).await?;
+        let rows = self
+            .catalog
+            .list_backups(source.as_deref(), i64::from(most))
+            .await?;
         Ok(rows.iter().map(BackupView::of).collect())
     }
 
@@ -73,14 +76,29 @@ impl Service {
         let mut rows = self.catalog.list_backups(None, MOST).await?;
         rows.retain(|row| row.state == "ok");
         let ordinary = |row: &&BackupRow| row.reason != "safety";
-        let newest_of = |name: &str| rows.iter().filter(ordinary).find(|row| row.source_name == name).cloned();
+        let newest_of = |name: &str| {
+            rows.iter()
+                .filter(ordinary)
+                .find(|row| row.source_name == name)
+                .cloned()
+        };
         if wanted == "latest" {
-            return rows.iter().find(ordinary).cloned().ok_or_else(|| no_such_backup(wanted));
+            return rows
+                .iter()
+                .find(ordinary)
+                .cloned()
+                .ok_or_else(|| no_such_backup(wanted));
         }
         if let Some(row) = newest_of(wanted) {
             return Ok(row);
         }
-        let candidates: Vec<Candidate<'_>> = rows.iter().map(|row| Candidate { id: &row.id, name: &row.name }).collect();
+        let candidates: Vec<Candidate<'_>> = rows
+            .iter()
+            .map(|row| Candidate {
+                id: &row.id,
+                name: &row.name,
+            })
+            .collect();
         let at = resolve("backup", wanted, &candidates)?;
         Ok(rows.swap_remove(at))
     }
@@ -92,13 +110,20 @@ impl Service {
     pub async fn lock_backup(&self, wanted: &str, locked: bool) -> Result<BackupView> {
         let row = self.backup_row(wanted).await?;
         self.catalog.set_backup_locked(&row.id, locked).await?;
-        self.audit(if locked { "backup.lock" } else { "backup.unlock" }, &row.source_name, &row.id).await?;
+        self.audit(
+            if locked { "backup.lock" } else { "backup.unlock" },
+            &row.source_name,
+            &row.id,
+        )
+        .await?;
         self.show_backup(&row.id).await
     }
 
     pub async fn rename_backup(&self, wanted: &str, name: &str) -> Result<BackupView> {
         if name.len() > 191 || name.chars().any(char::is_control) {
-            return Err(Problem::invalid("a backup's name has at most 191 bytes and no control characters"));
+            return Err(Problem::invalid(
+                "a backup's name has at most 191 bytes and no control characters",
+            ));
         }
         let row = self.backup_row(wanted).await?;
         self.catalog.set_backup_name(&row.id, name).await?;
@@ -112,7 +137,10 @@ impl Service {
         for wanted in wanted {
             let row = self.backup_row(wanted).await?;
             if row.locked != 0 {
-                return Err(Problem::new(Kind::Refused, format!("backup {} is locked", row.id)).hint("`cairn unlock` it first"));
+                return Err(
+                    Problem::new(Kind::Refused, format!("backup {} is locked", row.id))
+                        .hint("`cairn unlock` it first"),
+                );
             }
             rows.push(row);
         }
@@ -122,7 +150,10 @@ impl Service {
 
     async fn delete_rows(&self, rows: &[BackupRow]) -> Result<()> {
         let repository = self.repository().await?;
-        let ids = rows.iter().map(|row| repository::Id::parse(&row.snapshot)).collect::<Result<Vec<_>>>()?;
+        let ids = rows
+            .iter()
+            .map(|row| repository::Id::parse(&row.snapshot))
+            .collect::<Result<Vec<_>>>()?;
         self.blocking(move || repository.forget(&ids)).await?;
         for row in rows {
             self.catalog.delete_backup(&row.id).await?;

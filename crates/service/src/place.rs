@@ -3,10 +3,9 @@
 //! ```text
 //! <data>/format               "1": the version of this layout
 //! <data>/catalog.db           the catalog, unless it lies in PostgreSQL
-//! <data>/keys/                secret.key (seals secrets in the catalog), repository.password
+//! <data>/keys/                repository.password
 //! <data>/repository/          the repository `main`, unless it lies elsewhere
 //! <data>/cache/ scratch/      rebuildable; scratch is emptied at start
-//! <data>/outbox/              messages that no mail server took
 //! ```
 //! Invariants: directories are 0700, secrets 0600 and refused when others can read them; a directory of a newer
 //! layout, or one that is not Cairn's, is not touched.
@@ -22,29 +21,22 @@ const LAYOUT: u32 = 1;
 
 /// An opened data directory.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct Place {
     root: PathBuf,
 }
 
 impl Place {
     /// Opens the directory, or makes it.
-    pub fn open(root: &Path) -> Result<Self> {
-        let place = Place { root: root.to_path_buf() };
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let place = Place {
+            root: root.to_path_buf(),
+        };
         match fs::read_dir(root) {
             Ok(entries) => place.open_existing(entries)?,
             Err(error) if error.kind() == ErrorKind::NotFound => place.create()?,
             Err(error) => return Err(place.problem(error)),
         }
         Ok(place)
-    }
-
-    /// Opens the directory only if it is there already.
-    pub fn open_if_exists(root: &Path) -> Result<Option<Self>> {
-        match fs::exists(root.join("format")) {
-            Ok(true) => Place::open(root).map(Some),
-            Ok(false) => Ok(None),
-            Err(error) => Err(Place { root: root.to_path_buf() }.problem(error)),
-        }
     }
 
     fn open_existing(&self, entries: fs::ReadDir) -> Result<()> {
@@ -54,7 +46,10 @@ impl Place {
                 if entries.count() > 0 {
                     return Err(Problem::new(
                         Kind::Conflict,
-                        format!("{} is not empty and is not a data directory of Cairn", self.root.display()),
+                        format!(
+                            "{} is not empty and is not a data directory of Cairn",
+                            self.root.display()
+                        ),
                     )
                     .hint("choose an empty or a new folder with --data or CAIRN_DATA"));
                 }
@@ -70,11 +65,16 @@ impl Place {
             Ok(LAYOUT) => Ok(()),
             Ok(newer) if newer > LAYOUT => Err(Problem::new(
                 Kind::TooNew,
-                format!("{} has layout {newer}; this version of Cairn knows {LAYOUT}", self.root.display()),
+                format!(
+                    "{} has layout {newer}; this version of Cairn knows {LAYOUT}",
+                    self.root.display()
+                ),
             )
             .hint("update Cairn, or use another data directory; nothing was changed")),
-            _ => Err(Problem::damaged(format!("{}/format does not hold a version", self.root.display()))
-                .hint("write a line with 1 into it if this is a data directory of Cairn")),
+            _ => Err(
+                Problem::damaged(format!("{}/format does not hold a version", self.root.display()))
+                    .hint("write a line with 1 into it if this is a data directory of Cairn"),
+            ),
         }
     }
 
@@ -87,8 +87,11 @@ impl Place {
                 Err(error) => return Err(self.problem(error)),
             };
             if mode & 0o077 != 0 {
-                return Err(Problem::new(Kind::Refused, format!("{} can be read by others (mode {mode:04o})", dir.display()))
-                    .hint(format!("chmod 700 {}", dir.display())));
+                return Err(Problem::new(
+                    Kind::Refused,
+                    format!("{} can be read by others (mode {mode:04o})", dir.display()),
+                )
+                .hint(format!("chmod 700 {}", dir.display())));
             }
         }
         Ok(())
@@ -96,57 +99,56 @@ impl Place {
 
     fn create(&self) -> Result<()> {
         let problem = |error| self.problem(error);
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(problem)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root)
+            .map_err(problem)?;
         fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700)).map_err(problem)?;
-        for dir in ["keys", "cache", "scratch", "outbox"] {
+        for dir in ["keys", "cache", "scratch"] {
             private_dir(&self.root.join(dir))?;
         }
         write_private(&self.root.join("format"), format!("{LAYOUT}\n").as_bytes())
     }
 
     fn problem(&self, error: std::io::Error) -> Problem {
-        let problem = Problem::io(format!("cannot use the data directory {}", self.root.display()), error);
+        let problem = Problem::io(
+            format!("cannot use the data directory {}", self.root.display()),
+            error,
+        );
         match problem.hint_text() {
             Some(_) => problem,
             None => problem.hint("choose another one with --data or CAIRN_DATA"),
         }
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub fn catalog(&self) -> PathBuf {
+    pub(crate) fn catalog(&self) -> PathBuf {
         self.root.join("catalog.db")
     }
 
-    pub fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.root.join("repository")
     }
 
-    pub fn secret_key(&self) -> PathBuf {
-        self.root.join("keys/secret.key")
-    }
-
-    pub fn repository_password(&self) -> PathBuf {
+    pub(crate) fn repository_password(&self) -> PathBuf {
         self.root.join("keys/repository.password")
     }
 
-    pub fn outbox(&self) -> Result<PathBuf> {
-        private_dir(&self.root.join("outbox"))
-    }
-
-    pub fn cache(&self) -> Result<PathBuf> {
+    pub(crate) fn cache(&self) -> Result<PathBuf> {
         private_dir(&self.root.join("cache"))
     }
 
     /// A private folder for one job's temporary files; `discard_scratch` removes it.
-    pub fn scratch(&self, job: &str) -> Result<PathBuf> {
+    pub(crate) fn scratch(&self, job: &str) -> Result<PathBuf> {
         private_dir(&self.root.join("scratch"))?;
         private_dir(&self.root.join("scratch").join(job))
     }
 
-    pub fn discard_scratch(&self, job: &str) -> Result<()> {
+    pub(crate) fn discard_scratch(&self, job: &str) -> Result<()> {
         let dir = self.root.join("scratch").join(job);
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -160,9 +162,10 @@ impl Place {
 /// Makes a folder that only its owner can enter, if it is not there.
 pub(crate) fn private_dir(path: &Path) -> Result<PathBuf> {
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(Problem::io(format!("cannot make the folder {}", path.display()), error))
-        }
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(Problem::io(
+            format!("cannot make the folder {}", path.display()),
+            error,
+        )),
         _ => Ok(path.to_path_buf()),
     }
 }
@@ -170,7 +173,12 @@ pub(crate) fn private_dir(path: &Path) -> Result<PathBuf> {
 /// Writes a new file that only its owner can read, durably; an existing one is an error.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let what = |error| Problem::io(format!("cannot write {}", path.display()), error);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(what)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(what)?;
     file.write_all(bytes).map_err(what)?;
     file.sync_all().map_err(what)?;
     let dir = path.parent().unwrap_or(Path::new("/"));
@@ -185,8 +193,15 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<String>> {
         other => other.map_err(what)?,
     };
     if meta.mode() & 0o077 != 0 {
-        return Err(Problem::new(Kind::Refused, format!("{} can be read by others (mode {:04o})", path.display(), meta.mode() & 0o7777))
-            .hint(format!("chmod 600 {}", path.display())));
+        return Err(Problem::new(
+            Kind::Refused,
+            format!(
+                "{} can be read by others (mode {:04o})",
+                path.display(),
+                meta.mode() & 0o7777
+            ),
+        )
+        .hint(format!("chmod 600 {}", path.display())));
     }
     let text = fs::read_to_string(path).map_err(what)?;
     Ok(Some(text.trim().to_owned()))

@@ -33,7 +33,10 @@ impl Service {
         let found = self.manifests(repository, progress, cancel).await?;
         let rows = self.catalog.list_backups(None, i64::MAX).await?;
         for row in rows.iter().filter(|row| row.state == "ok") {
-            if !found.iter().any(|(snapshot, _)| snapshot.id.hex() == row.snapshot) {
+            if !found
+                .iter()
+                .any(|(snapshot, _)| snapshot.id.hex() == row.snapshot)
+            {
                 self.catalog.set_backup_state(&row.id, "missing").await?;
                 recovered.missing += 1;
             }
@@ -45,11 +48,21 @@ impl Service {
                 Some(manifest) => self.adopt(&snapshot, &manifest, &mut recovered).await?,
             }
         }
-        self.audit("recover", &self.repository_address(), &format!("{} backups", recovered.backups)).await?;
+        self.audit(
+            "recover",
+            &self.repository_address(),
+            &format!("{} backups", recovered.backups),
+        )
+        .await?;
         Ok(recovered)
     }
 
-    async fn manifests(&self, repository: Repository, progress: &Progress, cancel: &Cancel) -> Result<Vec<(Snapshot, Option<Manifest>)>> {
+    async fn manifests(
+        &self,
+        repository: Repository,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Vec<(Snapshot, Option<Manifest>)>> {
         let (progress, cancel) = (progress.clone(), cancel.clone());
         self.blocking(move || {
             progress.phase("reading");
@@ -70,7 +83,11 @@ impl Service {
         let sources = self.catalog.list_sources().await?;
         if !sources.iter().any(|row| row.id == id) {
             let taken = sources.iter().any(|row| row.name == manifest.source.name);
-            let name = if taken { format!("{} {}", manifest.source.name, &id[..8]) } else { manifest.source.name.clone() };
+            let name = if taken {
+                format!("{} {}", manifest.source.name, &id[..8])
+            } else {
+                manifest.source.name.clone()
+            };
             let row = SourceRow {
                 id: id.clone(),
                 name,
@@ -100,13 +117,23 @@ impl Service {
 /// `None` for a snapshot that is not ours.
 fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
     let tree = repository.tree(snapshot)?;
-    let is_file = tree.stat(Path::new(MANIFEST_FILE))?.is_some_and(|entry| entry.meta.is_file());
+    let is_file = tree
+        .stat(Path::new(MANIFEST_FILE))?
+        .is_some_and(|entry| entry.meta.is_file());
     if !is_file {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    let read = tree.open(Path::new(MANIFEST_FILE))?.take(64 << 20).read_to_end(&mut bytes);
-    read.map_err(|error| model::Problem::io(format!("cannot read the manifest of snapshot {}", snapshot.id.short()), error))?;
+    let read = tree
+        .open(Path::new(MANIFEST_FILE))?
+        .take(64 << 20)
+        .read_to_end(&mut bytes);
+    read.map_err(|error| {
+        model::Problem::io(
+            format!("cannot read the manifest of snapshot {}", snapshot.id.short()),
+            error,
+        )
+    })?;
     match Manifest::decode(&bytes) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(problem) if problem.kind() == Kind::Invalid => Ok(None),
@@ -117,7 +144,10 @@ fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Ma
 fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
     let summary = snapshot.summary.clone().unwrap_or_default();
     let names: Vec<&str> = manifest.parts.iter().map(|part| part.name.as_str()).collect();
-    let warnings: Vec<String> = manifest.warnings().map(|(_, warning)| warning.to_owned()).collect();
+    let warnings: Vec<String> = manifest
+        .warnings()
+        .map(|(_, warning)| warning.to_owned())
+        .collect();
     BackupRow {
         id: manifest.backup.to_string(),
         source: manifest.source.id.to_string(),

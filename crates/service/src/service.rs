@@ -71,7 +71,12 @@ impl Service {
             Some(url) => Catalog::open_url(url).await?,
             None => Catalog::open_file(&place.catalog(), options.clock.now_ms()).await?,
         };
-        Ok(Service { options, place, catalog, repository: OnceCell::new() })
+        Ok(Service {
+            options,
+            place,
+            catalog,
+            repository: OnceCell::new(),
+        })
     }
 
     pub async fn close(&self) {
@@ -93,20 +98,31 @@ impl Service {
     }
 
     pub fn repository_address(&self) -> String {
-        self.options.repository.clone().unwrap_or_else(|| self.place.repository().display().to_string())
+        self.options
+            .repository
+            .clone()
+            .unwrap_or_else(|| self.place.repository().display().to_string())
     }
 
     /// The repository `main`; an error when it was not made yet.
     pub async fn repository(&self) -> Result<Repository> {
-        self.repository.get_or_try_init(|| async { self.open_repository(false) }).await.cloned()
+        self.repository
+            .get_or_try_init(|| async { self.open_repository(false) })
+            .await
+            .cloned()
     }
 
     /// The repository `main`, made when there is none. True when it was made just now.
     pub async fn repository_or_new(&self) -> Result<(Repository, bool)> {
         match self.repository().await {
             Err(problem) if problem.kind() == Kind::RepositoryMissing => {
-                let made = self.repository.get_or_try_init(|| async { self.open_repository(true) }).await.cloned()?;
-                self.audit("repository.create", &self.repository_address(), "").await?;
+                let made = self
+                    .repository
+                    .get_or_try_init(|| async { self.open_repository(true) })
+                    .await
+                    .cloned()?;
+                self.audit("repository.create", &self.repository_address(), "")
+                    .await?;
                 Ok((made, true))
             }
             other => other.map(|repository| (repository, false)),
@@ -125,7 +141,11 @@ impl Service {
             cache: Some(self.place.cache()?),
             ..repository::Options::default()
         };
-        if create { Repository::create(storage, &password, options) } else { Repository::open(storage, &password, options) }
+        if create {
+            Repository::create(storage, &password, options)
+        } else {
+            Repository::open(storage, &password, options)
+        }
     }
 
     /// The generated password in the data directory.
@@ -154,11 +174,16 @@ impl Service {
     }
 
     pub(crate) async fn audit(&self, what: &str, target: &str, detail: &str) -> Result<()> {
-        self.catalog.add_audit(self.now_ms(), &self.options.who, what, target, detail).await
+        self.catalog
+            .add_audit(self.now_ms(), &self.options.who, what, target, detail)
+            .await
     }
 
     /// Runs blocking work (engine, files) on a thread of its own.
-    pub(crate) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| Problem::internal(format!("a piece of work ended unexpectedly: {error}")))?
     }

@@ -31,7 +31,8 @@ pub(crate) fn view(row: &SourceRow) -> SourceView {
 }
 
 fn check_name(name: &str) -> Result<()> {
-    let fits = !name.is_empty() && name.len() <= 100 && !name.chars().any(char::is_control) && !name.contains('/');
+    let fits =
+        !name.is_empty() && name.len() <= 100 && !name.chars().any(char::is_control) && !name.contains('/');
     if fits && name.trim() == name && !matches!(name, "latest" | "live" | "." | "..") {
         return Ok(());
     }
@@ -46,7 +47,13 @@ impl Service {
         Ok(view(&row))
     }
 
-    pub(crate) async fn insert_source(&self, name: &str, kind: &str, settings: &Value, hidden: bool) -> Result<SourceRow> {
+    pub(crate) async fn insert_source(
+        &self,
+        name: &str,
+        kind: &str,
+        settings: &Value,
+        hidden: bool,
+    ) -> Result<SourceRow> {
         sources::open(kind, settings, &self.forbidden())?;
         let row = SourceRow {
             id: SourceId::new(&self.options.clock, &self.options.random)?.to_string(),
@@ -59,8 +66,11 @@ impl Service {
             hidden: i64::from(hidden),
         };
         let taken = |problem: Problem| match problem.kind() {
-            model::Kind::Conflict => Problem::new(model::Kind::Conflict, format!("there is a source named “{name}” already"))
-                .hint("choose another name, or change that one with `cairn source edit`"),
+            model::Kind::Conflict => Problem::new(
+                model::Kind::Conflict,
+                format!("there is a source named “{name}” already"),
+            )
+            .hint("choose another name, or change that one with `cairn source edit`"),
             _ => problem,
         };
         self.catalog.add_source(&row).await.map_err(taken)?;
@@ -69,12 +79,25 @@ impl Service {
     }
 
     pub async fn list_sources(&self) -> Result<Vec<SourceView>> {
-        Ok(self.catalog.list_sources().await?.iter().filter(|row| row.hidden == 0).map(view).collect())
+        Ok(self
+            .catalog
+            .list_sources()
+            .await?
+            .iter()
+            .filter(|row| row.hidden == 0)
+            .map(view)
+            .collect())
     }
 
     pub(crate) async fn source_row(&self, wanted: &str) -> Result<SourceRow> {
         let mut rows = self.catalog.list_sources().await?;
-        let candidates: Vec<Candidate<'_>> = rows.iter().map(|row| Candidate { id: &row.id, name: &row.name }).collect();
+        let candidates: Vec<Candidate<'_>> = rows
+            .iter()
+            .map(|row| Candidate {
+                id: &row.id,
+                name: &row.name,
+            })
+            .collect();
         let at = resolve("source", wanted, &candidates)?;
         Ok(rows.swap_remove(at))
     }
@@ -90,8 +113,12 @@ impl Service {
             check_name(name)?;
             name.clone_into(&mut row.name);
         }
-        let mut settings: Value = serde_json::from_str(&row.settings)
-            .map_err(|_| Problem::damaged(format!("the settings of “{}” in the catalog are malformed", row.name)))?;
+        let mut settings: Value = serde_json::from_str(&row.settings).map_err(|_| {
+            Problem::damaged(format!(
+                "the settings of “{}” in the catalog are malformed",
+                row.name
+            ))
+        })?;
         if let (Some(settings), Some(changes)) = (settings.as_object_mut(), changes.as_object()) {
             settings.extend(changes.clone());
         }
@@ -118,8 +145,12 @@ impl Service {
     }
 
     pub(crate) fn open_source(&self, row: &SourceRow) -> Result<Box<dyn sources::Source>> {
-        let settings = serde_json::from_str(&row.settings)
-            .map_err(|_| Problem::damaged(format!("the settings of “{}” in the catalog are malformed", row.name)))?;
+        let settings = serde_json::from_str(&row.settings).map_err(|_| {
+            Problem::damaged(format!(
+                "the settings of “{}” in the catalog are malformed",
+                row.name
+            ))
+        })?;
         sources::open(&row.kind, &settings, &self.forbidden())
     }
 
@@ -133,21 +164,32 @@ impl Service {
         if !path.is_dir() {
             return Err(missing.hint("name a source (`cairn source list`), or the path of a folder"));
         }
-        let path = path.canonicalize().map_err(|error| Problem::io(format!("cannot resolve {wanted}"), error))?;
+        let path = path
+            .canonicalize()
+            .map_err(|error| Problem::io(format!("cannot resolve {wanted}"), error))?;
         let rows = self.catalog.list_sources().await?;
-        if let Some(row) = rows.iter().find(|row| row.kind == "folder" && is_just(row, &path)) {
+        if let Some(row) = rows
+            .iter()
+            .find(|row| row.kind == "folder" && is_just(row, &path))
+        {
             return Ok(view(row));
         }
-        let plain = path.file_name().map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned());
+        let plain = path
+            .file_name()
+            .map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned());
         let numbered = (2..).map(|number| format!("{plain}-{number}"));
-        let free = std::iter::once(plain.clone()).chain(numbered).find(|name| !rows.iter().any(|row| row.name == *name));
-        self.add_source(&free.unwrap_or(plain), "folder", &json!({ "paths": [path] })).await
+        let free = std::iter::once(plain.clone())
+            .chain(numbered)
+            .find(|name| !rows.iter().any(|row| row.name == *name));
+        self.add_source(&free.unwrap_or(plain), "folder", &json!({ "paths": [path] }))
+            .await
     }
 }
 
 /// Does the source have this path and no other?
-fn is_just(row: &SourceRow, path: &PathBuf) -> bool {
+fn is_just(row: &SourceRow, path: &Path) -> bool {
     let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
-    let paths: Vec<PathBuf> = serde_json::from_value(settings.get("paths").cloned().unwrap_or_default()).unwrap_or_default();
-    paths == [path.clone()]
+    let paths: Vec<PathBuf> =
+        serde_json::from_value(settings.get("paths").cloned().unwrap_or_default()).unwrap_or_default();
+    paths == [path]
 }

@@ -30,6 +30,8 @@ pub struct Context {
     pub now_ms: i64,
     /// The job's id; sources use it to name staging places so that a later run finds them.
     pub job: String,
+    /// Before a restore: what is not there at all is captured as empty, since that is what an undo comes back to.
+    pub absent_is_empty: bool,
     /// A private folder (0700) for temporary copies; removed after the job.
     pub scratch: PathBuf,
 }

@@ -53,11 +53,26 @@ impl Folder {
 
     /// A folder into which a whole backup is unpacked: manifest and parts lie directly in it.
     pub fn unpacked(dir: &Path, forbidden: &[PathBuf]) -> Result<Self> {
-        let root = std::path::absolute(dir).map_err(|error| Problem::io(format!("cannot resolve {}", dir.display()), error))?;
+        let root = std::path::absolute(dir)
+            .map_err(|error| Problem::io(format!("cannot resolve {}", dir.display()), error))?;
         check_place(&root, forbidden)?;
-        let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let settings = FolderSettings { paths: vec![root.clone()], ..FolderSettings::default() };
-        Ok(Folder { parts: vec![Part { name, root, tree: PathBuf::new() }], settings })
+        let name = root
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let settings = FolderSettings {
+            paths: vec![root.clone()],
+            ..FolderSettings::default()
+        };
+        Ok(Folder {
+            parts: vec![Part {
+                name,
+                root,
+                tree: PathBuf::new(),
+            }],
+            settings,
+        })
     }
 
     /// The parts that are meant, all when none is named.
@@ -68,7 +83,8 @@ impl Folder {
         let find = |name: &String| {
             self.parts.iter().find(|part| part.name == *name).ok_or_else(|| {
                 let names: Vec<&str> = self.parts.iter().map(|part| part.name.as_str()).collect();
-                Problem::invalid(format!("there is no part “{name}”")).hint(format!("the parts are: {}", names.join(", ")))
+                Problem::invalid(format!("there is no part “{name}”"))
+                    .hint(format!("the parts are: {}", names.join(", ")))
             })
         };
         wanted.iter().map(find).collect()
@@ -77,9 +93,13 @@ impl Folder {
 
 fn check_place(root: &Path, forbidden: &[PathBuf]) -> Result<()> {
     if root.parent().is_none() {
-        return Err(Problem::invalid("the whole file system cannot be a source").hint("name the folders that matter, each as a path of its own"));
+        return Err(Problem::invalid("the whole file system cannot be a source")
+            .hint("name the folders that matter, each as a path of its own"));
     }
-    match forbidden.iter().find(|place| place.starts_with(root) || root.starts_with(place)) {
+    match forbidden
+        .iter()
+        .find(|place| place.starts_with(root) || root.starts_with(place))
+    {
         Some(place) => Err(Problem::invalid(format!(
             "{} and Cairn's own {} lie inside each other",
             root.display(),
@@ -91,8 +111,8 @@ fn check_place(root: &Path, forbidden: &[PathBuf]) -> Result<()> {
 }
 
 impl Source for Folder {
-    fn inspect(&self, cx: &Context) -> Result<Inspection> {
-        capture::inspect(self, cx)
+    fn inspect(&self, _cx: &Context) -> Result<Inspection> {
+        Ok(capture::inspect(self))
     }
 
     fn capture(&self, parts: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
@@ -103,7 +123,13 @@ impl Source for Folder {
         plan::plan(self, tree, wanted, cx)
     }
 
-    fn apply(&self, request: &Request<'_>, tree: &dyn Tree, journal: &mut dyn Journal, cx: &Context) -> Result<Outcome> {
+    fn apply(
+        &self,
+        request: &Request<'_>,
+        tree: &dyn Tree,
+        journal: &mut dyn Journal,
+        cx: &Context,
+    ) -> Result<Outcome> {
         apply::apply(self, request, tree, journal, cx)
     }
 }

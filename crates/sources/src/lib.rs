@@ -22,7 +22,11 @@ pub const KINDS: [&str; 1] = ["folder"];
 /// Opens a source of a kind from its settings. `forbidden` are Cairn's own places.
 pub fn open(kind: &str, settings: &serde_json::Value, forbidden: &[PathBuf]) -> Result<Box<dyn Source>> {
     match kind {
-        "folder" => Ok(Box::new(folder::Folder::new(folder::FolderSettings::from_json(settings)?, forbidden)?)),
-        _ => Err(Problem::invalid(format!("“{kind}” is not a kind of source")).hint(format!("the kinds are: {}", KINDS.join(", ")))),
+        "folder" => Ok(Box::new(folder::Folder::new(
+            folder::FolderSettings::from_json(settings)?,
+            forbidden,
+        )?)),
+        _ => Err(Problem::invalid(format!("“{kind}” is not a kind of source"))
+            .hint(format!("the kinds are: {}", KINDS.join(", ")))),
     }
 }

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{Backup, Cat, Delete, Diff, Find, List, Ls, OneBackup, Purge, Rename, Verify};
-pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCheck, RepositoryCommand, RepositoryCopy, RepositoryPrune, RepositoryRepair};
+pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
 pub(crate) use restore::{ModeWord, Restore, Resume, Undo};
-pub(crate) use source::{AddFolder, AddSource, EditSource, FolderSettings, OneSource, RemoveSource, SourceCommand};
+pub(crate) use source::{AddSource, EditSource, FolderSettings, SourceCommand};
 pub(crate) use work::{Audit, Completions, Job, Jobs, Man, Status};
 
 const EXIT_CODES: &str = "\

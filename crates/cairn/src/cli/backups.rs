@@ -11,8 +11,16 @@ use super::watch::watch;
 use crate::output::{Output, columns, duration, size, when};
 
 pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> Result<u8> {
-    let request = BackupRequest { source: words.source, parts: words.parts, name: words.name, reason: Reason::Manual };
-    let done = watch(output, |progress, cancel| async move { service.backup(&request, &progress, &cancel).await }).await?;
+    let request = BackupRequest {
+        source: words.source,
+        parts: words.parts,
+        name: words.name,
+        reason: Reason::Manual,
+    };
+    let done = watch(output, |progress, cancel| async move {
+        service.backup(&request, &progress, &cancel).await
+    })
+    .await?;
     for warning in &done.warnings {
         output.warn(warning);
     }
@@ -45,7 +53,9 @@ fn view(backup: &BackupView) -> Value {
 
 pub(crate) async fn list(service: &Service, words: &List, output: Output) -> Result<u8> {
     let backups = service.list_backups(words.source.as_deref(), words.limit).await?;
-    let heading = ["ID", "SOURCE", "CREATED", "REASON", "FILES", "SIZE", "ADDED", "VERIFIED", "NAME"];
+    let heading = [
+        "ID", "SOURCE", "CREATED", "REASON", "FILES", "SIZE", "ADDED", "VERIFIED", "NAME",
+    ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for backup in &backups {
         let mut name = backup.name.clone();
@@ -67,7 +77,9 @@ pub(crate) async fn list(service: &Service, words: &List, output: Output) -> Res
             name.trim().to_owned(),
         ]);
     }
-    output.answer(&Value::Array(backups.iter().map(view).collect()), || columns(&rows))?;
+    output.answer(&Value::Array(backups.iter().map(view).collect()), || {
+        columns(&rows)
+    })?;
     Ok(0)
 }
 
@@ -82,12 +94,20 @@ fn sheet(backup: &BackupView) -> String {
         ("files", backup.files.to_string()),
         ("size", size(backup.bytes)),
         ("added", size(backup.added_bytes)),
-        ("verified", backup.verified.clone().unwrap_or_else(|| "never".to_owned())),
+        (
+            "verified",
+            backup.verified.clone().unwrap_or_else(|| "never".to_owned()),
+        ),
         ("locked", if backup.locked { "yes" } else { "no" }.to_owned()),
         ("snapshot", backup.snapshot.clone()),
     ];
     rows.extend(backup.warnings.iter().map(|warning| ("warning", warning.clone())));
-    columns(&rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect::<Vec<_>>())
+    columns(
+        &rows
+            .into_iter()
+            .map(|(name, value)| vec![name.to_owned(), value])
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn answer(output: Output, backup: &BackupView) -> Result<u8> {
@@ -108,12 +128,29 @@ pub(crate) async fn rename(service: &Service, words: &Rename, output: Output) ->
 }
 
 pub(crate) async fn ls(service: &Service, words: &Ls, output: Output) -> Result<u8> {
-    let entries = service.ls(&words.backup, words.path.as_deref().unwrap_or(Path::new("")), words.recursive).await?;
+    let entries = service
+        .ls(
+            &words.backup,
+            words.path.as_deref().unwrap_or(Path::new("")),
+            words.recursive,
+        )
+        .await?;
     let row = |entry: &service::Listed| {
         let time = when(entry.modified * 1000);
-        vec![entry.mode.clone(), if entry.kind == "file" { size(entry.size) } else { entry.kind.clone() }, time, entry.path.clone()]
+        vec![
+            entry.mode.clone(),
+            if entry.kind == "file" {
+                size(entry.size)
+            } else {
+                entry.kind.clone()
+            },
+            time,
+            entry.path.clone(),
+        ]
     };
-    output.answer(&json!(entries), || columns(&entries.iter().map(row).collect::<Vec<_>>()))?;
+    output.answer(&json!(entries), || {
+        columns(&entries.iter().map(row).collect::<Vec<_>>())
+    })?;
     Ok(0)
 }
 
@@ -123,18 +160,34 @@ pub(crate) async fn cat(service: &Service, words: &Cat) -> Result<u8> {
 }
 
 pub(crate) async fn find(service: &Service, words: &Find, output: Output) -> Result<u8> {
-    let found = service.find(&words.text, words.source.as_deref(), &Cancel::new()).await?;
+    let found = service
+        .find(&words.text, words.source.as_deref(), &Cancel::new())
+        .await?;
     let row = |found: &service::FoundFile| {
-        vec![short(&found.backup).to_owned(), found.source.clone(), found.created.clone(), size(found.size), found.path.clone()]
+        vec![
+            short(&found.backup).to_owned(),
+            found.source.clone(),
+            found.created.clone(),
+            size(found.size),
+            found.path.clone(),
+        ]
     };
-    output.answer(&json!(found), || columns(&found.iter().map(row).collect::<Vec<_>>()))?;
+    output.answer(&json!(found), || {
+        columns(&found.iter().map(row).collect::<Vec<_>>())
+    })?;
     Ok(u8::from(found.is_empty()))
 }
 
 pub(crate) async fn diff(service: &Service, words: &Diff, output: Output) -> Result<u8> {
-    let found = watch(output, |_, cancel| async move { service.diff(&words.a, &words.b, &cancel).await }).await?;
-    let row = |found: &service::Difference| vec![found.change.clone(), found.path.clone(), found.detail.clone()];
-    output.answer(&json!(found), || columns(&found.iter().map(row).collect::<Vec<_>>()))?;
+    let found = watch(output, |_, cancel| async move {
+        service.diff(&words.a, &words.b, &cancel).await
+    })
+    .await?;
+    let row =
+        |found: &service::Difference| vec![found.change.clone(), found.path.clone(), found.detail.clone()];
+    output.answer(&json!(found), || {
+        columns(&found.iter().map(row).collect::<Vec<_>>())
+    })?;
     if found.is_empty() {
         output.say("no differences");
     }
@@ -143,21 +196,35 @@ pub(crate) async fn diff(service: &Service, words: &Diff, output: Output) -> Res
 
 fn deleted(output: Output, backups: &[BackupView]) -> Result<u8> {
     let ids: Vec<&str> = backups.iter().map(|backup| backup.id.as_str()).collect();
-    output.answer(&json!({ "deleted": ids }), || ids.iter().map(|id| format!("deleted {id}\n")).collect())?;
+    output.answer(&json!({ "deleted": ids }), || {
+        ids.iter().map(|id| format!("deleted {id}\n")).collect()
+    })?;
     output.say("the space is freed by the next prune: cairn repository prune");
     Ok(0)
 }
 
 pub(crate) async fn delete(service: &Service, words: &Delete, output: Output) -> Result<u8> {
     if !words.yes {
-        output.confirm(&format!("{} will be deleted for good.", model::counted(words.backups.len() as u64, "backup", "backups")), "delete")?;
+        output.confirm(
+            &format!(
+                "{} will be deleted for good.",
+                model::counted(words.backups.len() as u64, "backup", "backups")
+            ),
+            "delete",
+        )?;
     }
     deleted(output, &service.delete_backups(&words.backups).await?)
 }
 
 pub(crate) async fn purge(service: &Service, words: &Purge, output: Output) -> Result<u8> {
     if !words.yes {
-        output.confirm(&format!("All unlocked backups of {} will be deleted for good.", words.source), &words.source)?;
+        output.confirm(
+            &format!(
+                "All unlocked backups of {} will be deleted for good.",
+                words.source
+            ),
+            &words.source,
+        )?;
     }
     deleted(output, &service.purge(&words.source).await?)
 }

@@ -13,7 +13,11 @@ pub(crate) async fn init(service: &Service, output: Output) -> Result<u8> {
     let (_, made) = service.repository_or_new().await?;
     let address = service.repository_address();
     output.answer(&json!({"repository": address, "created": made}), || {
-        if made { format!("made the repository at {address}") } else { format!("the repository at {address} is ready") }
+        if made {
+            format!("made the repository at {address}")
+        } else {
+            format!("the repository at {address} is ready")
+        }
     })?;
     output.say("Print the recovery kit and keep it somewhere else: cairn kit");
     Ok(0)
@@ -22,9 +26,13 @@ pub(crate) async fn init(service: &Service, output: Output) -> Result<u8> {
 pub(crate) async fn kit(service: &Service, words: &Kit, output: Output) -> Result<u8> {
     if let Some(KitCommand::Check) = words.command {
         let mut password = String::new();
-        std::io::stdin().read_line(&mut password).map_err(|error| Problem::io("cannot read the password", error))?;
+        std::io::stdin()
+            .read_line(&mut password)
+            .map_err(|error| Problem::io("cannot read the password", error))?;
         service.check_kit(&password).await?;
-        output.answer(&json!({"state": "succeeded"}), || "the kit opens the repository".to_owned())?;
+        output.answer(&json!({"state": "succeeded"}), || {
+            "the kit opens the repository".to_owned()
+        })?;
         return Ok(0);
     }
     let kit = service.kit().await?;
@@ -44,7 +52,10 @@ pub(crate) async fn kit(service: &Service, words: &Kit, output: Output) -> Resul
 }
 
 pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
-    let done = watch(output, |progress, cancel| async move { service.recover(&progress, &cancel).await }).await?;
+    let done = watch(output, |progress, cancel| async move {
+        service.recover(&progress, &cancel).await
+    })
+    .await?;
     output.answer(&json!(done), || {
         format!(
             "{} sources and {} backups recovered; {} were known, {} are of other programs, {} are missing",
@@ -56,11 +67,26 @@ pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
 
 pub(crate) async fn verify(service: &Service, words: &Verify, output: Output) -> Result<u8> {
     let backup = if words.all { None } else { words.backup.as_deref() };
-    let done = watch(output, |progress, cancel| async move { service.verify(backup, &progress, &cancel).await }).await?;
+    let done = watch(output, |progress, cancel| async move {
+        service.verify(backup, &progress, &cancel).await
+    })
+    .await?;
     output.answer(&json!(done), || {
-        let mut text: String = done.problems.iter().map(|problem| format!("{problem}\n")).collect();
-        let outcome = if done.problems.is_empty() { "every byte is there and right" } else { "damage was found" };
-        text.push_str(&format!("{} checked in {}: {outcome}", model::counted(done.checked, "backup", "backups"), duration(done.seconds)));
+        let mut text: String = done
+            .problems
+            .iter()
+            .map(|problem| format!("{problem}\n"))
+            .collect();
+        let outcome = if done.problems.is_empty() {
+            "every byte is there and right"
+        } else {
+            "damage was found"
+        };
+        text.push_str(&format!(
+            "{} checked in {}: {outcome}",
+            model::counted(done.checked, "backup", "backups"),
+            duration(done.seconds)
+        ));
         text
     })?;
     Ok(u8::from(!done.problems.is_empty()))
@@ -68,9 +94,28 @@ pub(crate) async fn verify(service: &Service, words: &Verify, output: Output) ->
 
 pub(crate) async fn repository(service: &Service, command: RepositoryCommand, output: Output) -> Result<u8> {
     match command {
-        RepositoryCommand::Check(words) => check(service, if words.read_data { Level::Data } else { Level::Structure }, output).await,
+        RepositoryCommand::Check(words) => {
+            check(
+                service,
+                if words.read_data {
+                    Level::Data
+                } else {
+                    Level::Structure
+                },
+                output,
+            )
+            .await
+        }
         RepositoryCommand::Prune(words) => {
-            prune(service, PruneWords { only_plan: words.plan, no_grace: words.no_grace }, output).await
+            prune(
+                service,
+                PruneWords {
+                    only_plan: words.plan,
+                    no_grace: words.no_grace,
+                },
+                output,
+            )
+            .await
         }
         RepositoryCommand::Stats => stats(service, output).await,
         RepositoryCommand::Repair(words) => repair(service, words.plan, output).await,
@@ -79,22 +124,43 @@ pub(crate) async fn repository(service: &Service, command: RepositoryCommand, ou
 }
 
 async fn check(service: &Service, level: Level, output: Output) -> Result<u8> {
-    let report = watch(output, |progress, cancel| async move { service.check(level, &progress, &cancel).await }).await?;
+    let report = watch(output, |progress, cancel| async move {
+        service.check(level, &progress, &cancel).await
+    })
+    .await?;
     let finding = |finding: &service::Finding| json!({"error": finding.is_error, "text": finding.text});
     let findings: Vec<Value> = report.findings.iter().map(finding).collect();
     let value = json!({"snapshots": report.snapshots, "packs": report.packs, "bytes_read": report.bytes_read, "findings": findings});
     output.answer(&value, || {
-        let line = |finding: &service::Finding| format!("{}: {}\n", if finding.is_error { "error" } else { "hint" }, finding.text);
+        let line = |finding: &service::Finding| {
+            format!(
+                "{}: {}\n",
+                if finding.is_error { "error" } else { "hint" },
+                finding.text
+            )
+        };
         let mut text: String = report.findings.iter().map(line).collect();
-        let outcome = if report.is_clean() { "no errors" } else { "errors were found" };
-        text.push_str(&format!("{} snapshots, {} packs, {} read: {outcome}", report.snapshots, report.packs, size(report.bytes_read)));
+        let outcome = if report.is_clean() {
+            "no errors"
+        } else {
+            "errors were found"
+        };
+        text.push_str(&format!(
+            "{} snapshots, {} packs, {} read: {outcome}",
+            report.snapshots,
+            report.packs,
+            size(report.bytes_read)
+        ));
         text
     })?;
     Ok(u8::from(!report.is_clean()))
 }
 
 async fn prune(service: &Service, words: PruneWords, output: Output) -> Result<u8> {
-    let plan = watch(output, |progress, cancel| async move { service.prune(words, &progress, &cancel).await }).await?;
+    let plan = watch(output, |progress, cancel| async move {
+        service.prune(words, &progress, &cancel).await
+    })
+    .await?;
     let deleted = plan.delete_unindexed.len() + plan.delete_unused.len();
     let value = json!({
         "packs_deleted": deleted, "packs_repacked": plan.repack.len(), "packs_waiting": plan.wait.len(),
@@ -113,7 +179,10 @@ async fn prune(service: &Service, words: PruneWords, output: Output) -> Result<u
 }
 
 async fn stats(service: &Service, output: Output) -> Result<u8> {
-    let stats = watch(output, |progress, cancel| async move { service.stats(&progress, &cancel).await }).await?;
+    let stats = watch(output, |progress, cancel| async move {
+        service.stats(&progress, &cancel).await
+    })
+    .await?;
     output.answer(&json!(stats), || {
         format!(
             "{} snapshots that restore to {}\n{} stored in {} packs ({} different before compression)",
@@ -128,7 +197,10 @@ async fn stats(service: &Service, output: Output) -> Result<u8> {
 }
 
 async fn repair(service: &Service, only_plan: bool, output: Output) -> Result<u8> {
-    let plan = watch(output, |progress, cancel| async move { service.repair(only_plan, &progress, &cancel).await }).await?;
+    let plan = watch(output, |progress, cancel| async move {
+        service.repair(only_plan, &progress, &cancel).await
+    })
+    .await?;
     let value = json!({
         "unreadable_index_files": plan.unreadable_index_files.len(), "missing_packs": plan.missing_packs.len(),
         "packs_added": plan.packs_added.len(), "unreadable_packs": plan.unreadable_packs.len(),
@@ -153,14 +225,26 @@ async fn repair(service: &Service, only_plan: bool, output: Output) -> Result<u8
 
 async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Result<u8> {
     let password = &secret_file(&words.password_file)?;
-    let done = watch(output, |progress, cancel| async move { service.copy_to(&words.to, password, &progress, &cancel).await }).await?;
+    let done = watch(output, |progress, cancel| async move {
+        service.copy_to(&words.to, password, &progress, &cancel).await
+    })
+    .await?;
     let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes});
-    output.answer(&value, || format!("{} snapshots copied, {} of them new there", done.snapshots, size(done.bytes)))?;
+    output.answer(&value, || {
+        format!(
+            "{} snapshots copied, {} of them new there",
+            done.snapshots,
+            size(done.bytes)
+        )
+    })?;
     Ok(0)
 }
 
 fn job_json(row: &JobRow) -> Value {
-    let error = row.error_kind.as_ref().map(|kind| json!({"kind": kind, "message": row.error_message, "hint": row.error_hint}));
+    let error = row
+        .error_kind
+        .as_ref()
+        .map(|kind| json!({"kind": kind, "message": row.error_message, "hint": row.error_hint}));
     json!({
         "id": row.id, "kind": row.kind, "state": row.state, "source": row.source, "phase": row.phase, "done": row.items_done,
         "total": row.items_total, "bytes": row.bytes_done, "eta_seconds": Value::Null, "error": error,
@@ -168,43 +252,86 @@ fn job_json(row: &JobRow) -> Value {
 }
 
 pub(crate) async fn jobs(service: &Service, limit: u32, only: Option<&str>, output: Output) -> Result<u8> {
-    let mut jobs = service.list_jobs(if only.is_some() { 1000 } else { limit }).await?;
+    let mut jobs = service
+        .list_jobs(if only.is_some() { 1000 } else { limit })
+        .await?;
     if let Some(wanted) = only {
         jobs.retain(|row| row.id.starts_with(wanted));
-        let row = jobs.first().ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no job “{wanted}”")).hint("`cairn jobs` lists them"))?;
+        let row = jobs.first().ok_or_else(|| {
+            Problem::new(Kind::NotFound, format!("there is no job “{wanted}”"))
+                .hint("`cairn jobs` lists them")
+        })?;
         output.answer(&job_json(row), || {
-            let error = row.error_message.as_ref().map(|message| format!("\nerror: {message}")).unwrap_or_default();
-            let hint = row.error_hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            format!("{}  {}  {}  {}{error}{hint}", row.id, row.kind, row.state, when(row.created))
+            let error = row
+                .error_message
+                .as_ref()
+                .map(|message| format!("\nerror: {message}"))
+                .unwrap_or_default();
+            let hint = row
+                .error_hint
+                .as_ref()
+                .map(|hint| format!("\nhint: {hint}"))
+                .unwrap_or_default();
+            format!(
+                "{}  {}  {}  {}{error}{hint}",
+                row.id,
+                row.kind,
+                row.state,
+                when(row.created)
+            )
         })?;
         return Ok(0);
     }
-    let mut rows = vec![["ID", "KIND", "STATE", "CREATED", "ERROR"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["ID", "KIND", "STATE", "CREATED", "ERROR"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     let row = |row: &JobRow| {
-        vec![row.id.clone(), row.kind.clone(), row.state.clone(), when(row.created), row.error_message.clone().unwrap_or_default()]
+        vec![
+            row.id.clone(),
+            row.kind.clone(),
+            row.state.clone(),
+            when(row.created),
+            row.error_message.clone().unwrap_or_default(),
+        ]
     };
     rows.extend(jobs.iter().map(row));
-    output.answer(&Value::Array(jobs.iter().map(job_json).collect()), || columns(&rows))?;
+    output.answer(&Value::Array(jobs.iter().map(job_json).collect()), || {
+        columns(&rows)
+    })?;
     Ok(0)
 }
 
 pub(crate) async fn cancel(service: &Service, words: &Job, output: Output) -> Result<u8> {
     let row = service.cancel_job(&words.job).await?;
-    output.answer(&json!({"id": row.id, "state": "cancelling"}), || format!("job {} was asked to stop", row.id))?;
+    output.answer(&json!({"id": row.id, "state": "cancelling"}), || {
+        format!("job {} was asked to stop", row.id)
+    })?;
     Ok(0)
 }
 
 pub(crate) async fn audit(service: &Service, words: &Audit, output: Output) -> Result<u8> {
     if words.check {
         let count = service.check_audit().await?;
-        output.answer(&json!({"entries": count, "state": "succeeded"}), || format!("the chain of {count} entries is whole"))?;
+        output.answer(&json!({"entries": count, "state": "succeeded"}), || {
+            format!("the chain of {count} entries is whole")
+        })?;
         return Ok(0);
     }
     let entries = service.list_audit(words.limit).await?;
-    let value = |row: &service::AuditRow| {
-        json!({"seq": row.seq, "at": model::moment_text(row.at), "who": row.who, "what": row.what, "target": row.target, "detail": row.detail, "hash": row.hash})
+    let value = |row: &service::AuditRow| json!({"seq": row.seq, "at": model::moment_text(row.at), "who": row.who, "what": row.what, "target": row.target, "detail": row.detail, "hash": row.hash});
+    let row = |row: &service::AuditRow| {
+        vec![
+            when(row.at),
+            row.who.clone(),
+            row.what.clone(),
+            row.target.clone(),
+            row.detail.clone(),
+        ]
     };
-    let row = |row: &service::AuditRow| vec![when(row.at), row.who.clone(), row.what.clone(), row.target.clone(), row.detail.clone()];
-    output.answer(&Value::Array(entries.iter().map(value).collect()), || columns(&entries.iter().map(row).collect::<Vec<_>>()))?;
+    output.answer(&Value::Array(entries.iter().map(value).collect()), || {
+        columns(&entries.iter().map(row).collect::<Vec<_>>())
+    })?;
     Ok(0)
 }

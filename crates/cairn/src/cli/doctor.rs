@@ -20,10 +20,18 @@ struct Finding {
 impl Finding {
     fn of(what: &'static str, outcome: std::result::Result<String, Problem>) -> Self {
         match outcome {
-            Ok(says) => Finding { what, ok: true, says, hint: None },
-            Err(problem) => {
-                Finding { what, ok: false, says: problem.message().to_owned(), hint: problem.hint_text().map(str::to_owned) }
-            }
+            Ok(says) => Finding {
+                what,
+                ok: true,
+                says,
+                hint: None,
+            },
+            Err(problem) => Finding {
+                what,
+                ok: false,
+                says: problem.message().to_owned(),
+                hint: problem.hint_text().map(str::to_owned),
+            },
         }
     }
 }
@@ -40,7 +48,9 @@ pub(crate) async fn doctor(configuration: &Configuration, output: Output) -> Res
         "checks": findings.iter().map(finding).collect::<Vec<Value>>(),
     });
     output.answer(&value, || {
-        let row = |(name, value, origin): &(&str, String, &Origin)| vec![(*name).to_owned(), value.clone(), format!("({origin})")];
+        let row = |(name, value, origin): &(&str, String, &Origin)| {
+            vec![(*name).to_owned(), value.clone(), format!("({origin})")]
+        };
         let mut text = columns(&settings.iter().map(row).collect::<Vec<_>>());
         text.push('\n');
         for finding in &findings {
@@ -57,27 +67,72 @@ pub(crate) async fn doctor(configuration: &Configuration, output: Output) -> Res
 
 fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin)> {
     let or = |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
-    let file = configuration.file.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
-    let secret = if configuration.password.value.is_some() { "(hidden)" } else { "generated, in the data directory" };
-    let mail = if configuration.smtp.value.is_some() { "(hidden)" } else { "none: messages go to the outbox folder" };
+    let file = configuration
+        .file
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+    let secret = if configuration.password.value.is_some() {
+        "(hidden)"
+    } else {
+        "generated, in the data directory"
+    };
+    let mail = if configuration.smtp.value.is_some() {
+        "(hidden)"
+    } else {
+        "none: messages go to the outbox folder"
+    };
     vec![
         ("configuration file", file, &Origin::Default),
-        ("data", configuration.data.value.display().to_string(), &configuration.data.origin),
-        ("catalog", without_password(&or(&configuration.catalog.value, "in the data directory")), &configuration.catalog.origin),
-        ("repository", or(&configuration.repository.value, "in the data directory"), &configuration.repository.origin),
-        ("repository password", secret.to_owned(), &configuration.password.origin),
-        ("node", configuration.node.value.clone(), &configuration.node.origin),
-        ("workers", configuration.workers.value.to_string(), &configuration.workers.origin),
-        ("time zone", configuration.time_zone.value.clone(), &configuration.time_zone.origin),
+        (
+            "data",
+            configuration.data.value.display().to_string(),
+            &configuration.data.origin,
+        ),
+        (
+            "catalog",
+            without_password(&or(&configuration.catalog.value, "in the data directory")),
+            &configuration.catalog.origin,
+        ),
+        (
+            "repository",
+            or(&configuration.repository.value, "in the data directory"),
+            &configuration.repository.origin,
+        ),
+        (
+            "repository password",
+            secret.to_owned(),
+            &configuration.password.origin,
+        ),
+        (
+            "node",
+            configuration.node.value.clone(),
+            &configuration.node.origin,
+        ),
+        (
+            "workers",
+            configuration.workers.value.to_string(),
+            &configuration.workers.origin,
+        ),
+        (
+            "time zone",
+            configuration.time_zone.value.clone(),
+            &configuration.time_zone.origin,
+        ),
         ("log", configuration.log.value.clone(), &configuration.log.origin),
         ("smtp", mail.to_owned(), &configuration.smtp.origin),
-        ("mail from", configuration.mail_from.value.clone(), &configuration.mail_from.origin),
+        (
+            "mail from",
+            configuration.mail_from.value.clone(),
+            &configuration.mail_from.origin,
+        ),
     ]
 }
 
 /// `postgres://user:secret@host/db` without the secret.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     match rest.split_once('@') {
         Some((user, host)) => format!("{scheme}://{}@{host}", user.split(':').next().unwrap_or_default()),
         None => url.to_owned(),
@@ -86,16 +141,39 @@ fn without_password(url: &str) -> String {
 
 async fn examine(configuration: &Configuration) -> Vec<Finding> {
     if !configuration.data.value.join("format").exists() {
-        let says = format!("{} does not exist yet; `cairn init` or the first backup makes it", configuration.data.value.display());
-        return vec![Finding { what: "data directory", ok: true, says, hint: None }];
+        let says = format!(
+            "{} does not exist yet; `cairn init` or the first backup makes it",
+            configuration.data.value.display()
+        );
+        return vec![Finding {
+            what: "data directory",
+            ok: true,
+            says,
+            hint: None,
+        }];
     }
     let service = match Service::open(options(configuration)).await {
         Ok(service) => service,
         Err(problem) => return vec![Finding::of("data directory and catalog", Err(problem))],
     };
-    let mut findings = vec![Finding::of("data directory", Ok("private and of this version".to_owned()))];
-    findings.push(Finding::of("catalog", service.check_catalog().await.map(|()| "every page is sound".to_owned())));
-    findings.push(Finding::of("audit log", service.check_audit().await.map(|count| format!("{count} entries, the chain is whole"))));
+    let mut findings = vec![Finding::of(
+        "data directory",
+        Ok("private and of this version".to_owned()),
+    )];
+    findings.push(Finding::of(
+        "catalog",
+        service
+            .check_catalog()
+            .await
+            .map(|()| "every page is sound".to_owned()),
+    ));
+    findings.push(Finding::of(
+        "audit log",
+        service
+            .check_audit()
+            .await
+            .map(|count| format!("{count} entries, the chain is whole")),
+    ));
     findings.push(Finding::of("repository", repository(&service).await));
     findings.push(Finding::of("recovery kit", kit(&service).await));
     findings.extend(sources(&service).await);
@@ -105,13 +183,21 @@ async fn examine(configuration: &Configuration) -> Vec<Finding> {
 
 async fn repository(service: &Service) -> Result<String> {
     match service.repository().await {
-        Err(problem) if problem.kind() == model::Kind::RepositoryMissing => Ok("none yet; the first backup makes it".to_owned()),
+        Err(problem) if problem.kind() == model::Kind::RepositoryMissing => {
+            Ok("none yet; the first backup makes it".to_owned())
+        }
         Err(problem) => Err(problem),
         Ok(_) => {
-            let report = service.check(Level::Structure, &model::Progress::new(), &model::Cancel::new()).await?;
+            let report = service
+                .check(Level::Structure, &model::Progress::new(), &model::Cancel::new())
+                .await?;
             match report.errors().next() {
-                None => Ok(format!("{} snapshots, {} packs, no errors", report.snapshots, report.packs)),
-                Some(error) => Err(Problem::damaged(error.to_owned()).hint("`cairn repository check` lists all; then `cairn repository repair`")),
+                None => Ok(format!(
+                    "{} snapshots, {} packs, no errors",
+                    report.snapshots, report.packs
+                )),
+                Some(error) => Err(Problem::damaged(error.to_owned())
+                    .hint("`cairn repository check` lists all; then `cairn repository repair`")),
             }
         }
     }
@@ -126,14 +212,18 @@ async fn kit(service: &Service) -> Result<String> {
 
 async fn sources(service: &Service) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Ok(sources) = service.list_sources().await else { return findings };
+    let Ok(sources) = service.list_sources().await else {
+        return findings;
+    };
     for source in sources {
-        let outcome = service.check_source(&source.id).await.and_then(|inspection| {
-            match inspection.obstacles.into_iter().next() {
-                None => Ok(format!("{}: nothing is in the way", source.name)),
-                Some(obstacle) => Err(Problem::invalid(format!("{}: {}", source.name, obstacle.message)).hint(obstacle.hint)),
-            }
-        });
+        let outcome =
+            service.check_source(&source.id).await.and_then(|inspection| {
+                match inspection.obstacles.into_iter().next() {
+                    None => Ok(format!("{}: nothing is in the way", source.name)),
+                    Some(obstacle) => Err(Problem::invalid(format!("{}: {}", source.name, obstacle.message))
+                        .hint(obstacle.hint)),
+                }
+            });
         findings.push(Finding::of("source", outcome));
     }
     findings

@@ -26,7 +26,10 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
         without_safety: words.without_safety,
     };
     let asked = &request;
-    let (plan, target) = watch(output, |progress, cancel| async move { service.plan_restore(asked, &progress, &cancel).await }).await?;
+    let (plan, target) = watch(output, |progress, cancel| async move {
+        service.plan_restore(asked, &progress, &cancel).await
+    })
+    .await?;
     if words.plan {
         output.answer(&plan_json(&plan), || sheet(&plan))?;
         return Ok(0);
@@ -34,15 +37,29 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
     if let Some(hash) = &words.approved
         && !(hash.len() >= 8 && plan.hash.starts_with(hash.as_str()))
     {
-        let shown = format!("the plan is now {} and not the approved {hash}; nothing was changed", plan.hash);
+        let shown = format!(
+            "the plan is now {} and not the approved {hash}; nothing was changed",
+            plan.hash
+        );
         return Err(Problem::new(Kind::Drifted, shown).hint("look at it with --plan"));
     }
-    carry_out(service, &request, &plan, &target, words.yes || words.approved.is_some(), output).await
+    carry_out(
+        service,
+        &request,
+        &plan,
+        &target,
+        words.yes || words.approved.is_some(),
+        output,
+    )
+    .await
 }
 
 pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Result<u8> {
     let job = words.restore.as_deref();
-    let (request, plan, target) = watch(output, |progress, cancel| async move { service.plan_undo(job, &progress, &cancel).await }).await?;
+    let (request, plan, target) = watch(output, |progress, cancel| async move {
+        service.plan_undo(job, &progress, &cancel).await
+    })
+    .await?;
     if words.plan {
         output.answer(&plan_json(&plan), || sheet(&plan))?;
         return Ok(0);
@@ -50,18 +67,34 @@ pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Res
     carry_out(service, &request, &plan, &target, words.yes, output).await
 }
 
-async fn carry_out(service: &Service, request: &RestoreRequest, plan: &Plan, target: &Target, yes: bool, output: Output) -> Result<u8> {
+async fn carry_out(
+    service: &Service,
+    request: &RestoreRequest,
+    plan: &Plan,
+    target: &Target,
+    yes: bool,
+    output: Output,
+) -> Result<u8> {
     if plan.draft.is_destructive() && !yes {
         output.say(&sheet(plan));
-        output.confirm("This changes what is there; a safety backup is taken first.", "restore")?;
+        output.confirm(
+            "This changes what is there; a safety backup is taken first.",
+            "restore",
+        )?;
     }
-    let done = watch(output, |progress, cancel| async move { service.restore(request, plan, target, &progress, &cancel).await }).await?;
+    let done = watch(output, |progress, cancel| async move {
+        service.restore(request, plan, target, &progress, &cancel).await
+    })
+    .await?;
     finish(&done, output)
 }
 
 pub(crate) async fn resume(service: &Service, words: &Resume, output: Output) -> Result<u8> {
     let job = words.job.as_deref();
-    let done = watch(output, |progress, cancel| async move { service.resume(job, &progress, &cancel).await }).await?;
+    let done = watch(output, |progress, cancel| async move {
+        service.resume(job, &progress, &cancel).await
+    })
+    .await?;
     finish(&done, output)
 }
 
@@ -71,7 +104,11 @@ fn finish(done: &Restored, output: Output) -> Result<u8> {
     }
     let counts = &done.counts;
     output.answer(&json!(done), || {
-        let verified = if done.verified { "compared with the backup: equal" } else { "compared with the backup: NOT equal" };
+        let verified = if done.verified {
+            "compared with the backup: equal"
+        } else {
+            "compared with the backup: NOT equal"
+        };
         format!(
             "{} created, {} updated, {} deleted, {} kept in {}; {verified}",
             counts.create,
@@ -111,10 +148,20 @@ fn sheet(plan: &Plan) -> String {
         Action::Update => "~ update",
         Action::Keep => "  keep",
     };
-    let row = |item: &model::Item| vec![sign(item.action).to_owned(), item.kind.clone(), format!("{}/{}", item.part, item.name), item.detail.clone()];
+    let row = |item: &model::Item| {
+        vec![
+            sign(item.action).to_owned(),
+            item.kind.clone(),
+            format!("{}/{}", item.part, item.name),
+            item.detail.clone(),
+        ]
+    };
     let mut text = columns(&plan.draft.items.iter().take(SHOWN).map(row).collect::<Vec<_>>());
     if plan.draft.items.len() > SHOWN {
-        text.push_str(&format!("… and {} more (all with --json)\n", plan.draft.items.len() - SHOWN));
+        text.push_str(&format!(
+            "… and {} more (all with --json)\n",
+            plan.draft.items.len() - SHOWN
+        ));
     }
     for warning in &plan.draft.warnings {
         text.push_str(&format!("warning: {warning}\n"));

@@ -27,7 +27,9 @@ pub(crate) fn man(arguments: &Man) -> Result<()> {
 
 fn page(command: Command) -> Result<Vec<u8>> {
     let mut text = Vec::new();
-    clap_mangen::Man::new(command).render(&mut text).map_err(|error| Problem::io("cannot render the manual page", error))?;
+    clap_mangen::Man::new(command)
+        .render(&mut text)
+        .map_err(|error| Problem::io("cannot render the manual page", error))?;
     Ok(text)
 }
 
@@ -38,7 +40,9 @@ fn write_pages(dir: &Path) -> Result<()> {
     root.build();
     let mut open = vec![(String::from("cairn"), root)];
     while let Some((name, command)) = open.pop() {
-        let below = command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
+        let below = command
+            .get_subcommands()
+            .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
         open.extend(below.map(|sub| (format!("{name}-{}", sub.get_name()), sub.clone())));
         let text = page(command.display_name(name.clone()))?;
         fs::write(dir.join(format!("{name}.1")), text).map_err(problem)?;
@@ -50,7 +54,8 @@ fn write_pages(dir: &Path) -> Result<()> {
 pub(crate) fn reference() -> Result<()> {
     let mut root = Arguments::command().term_width(100);
     root.build();
-    let mut text = String::from("# The command line\n\nMade by `cargo xtask docs` from the program itself.\n");
+    let mut text =
+        String::from("# The command line\n\nMade by `cargo xtask docs` from the program itself.\n");
     describe(&mut root, "cairn", &mut text);
     write_out(text.as_bytes())
 }
@@ -58,8 +63,15 @@ pub(crate) fn reference() -> Result<()> {
 fn describe(command: &mut Command, path: &str, text: &mut String) {
     let help = command.render_long_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    let _ = write!(text, "\n## `{path}`\n\n```text\n{}\n```\n", help.join("\n").trim_end());
-    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+    let _ = write!(
+        text,
+        "\n## `{path}`\n\n```text\n{}\n```\n",
+        help.join("\n").trim_end()
+    );
+    for sub in command
+        .get_subcommands_mut()
+        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+    {
         let path = format!("{path} {}", sub.get_name());
         describe(sub, &path, text);
     }

@@ -12,7 +12,9 @@ pub(crate) async fn source(service: &Service, command: SourceCommand, output: Ou
         SourceCommand::Add(AddSource::Folder(words)) => {
             let mut settings = folder_settings(&words.settings)?;
             settings.insert("paths".to_owned(), json!(absolute(&words.paths)?));
-            let added = service.add_source(&words.name, "folder", &Value::Object(settings)).await?;
+            let added = service
+                .add_source(&words.name, "folder", &Value::Object(settings))
+                .await?;
             short_answer(&added, output)
         }
         SourceCommand::List => list(service, output).await,
@@ -21,7 +23,10 @@ pub(crate) async fn source(service: &Service, command: SourceCommand, output: Ou
         SourceCommand::Check(words) => check(service, &words.source, output).await,
         SourceCommand::Remove(words) => {
             if !words.yes {
-                output.confirm(&format!("{} will no longer be protected; its backups stay.", words.source), &words.source)?;
+                output.confirm(
+                    &format!("{} will no longer be protected; its backups stay.", words.source),
+                    &words.source,
+                )?;
             }
             short_answer(&service.remove_source(&words.source).await?, output)
         }
@@ -30,7 +35,8 @@ pub(crate) async fn source(service: &Service, command: SourceCommand, output: Ou
 
 fn absolute(paths: &[std::path::PathBuf]) -> Result<Vec<std::path::PathBuf>> {
     let resolve = |path: &std::path::PathBuf| {
-        path.canonicalize().map_err(|error| Problem::io(format!("cannot use the folder {}", path.display()), error))
+        path.canonicalize()
+            .map_err(|error| Problem::io(format!("cannot use the folder {}", path.display()), error))
     };
     paths.iter().map(resolve).collect()
 }
@@ -44,9 +50,12 @@ fn folder_settings(words: &FolderSettings) -> Result<Map<String, Value>> {
         settings.insert("one_file_system".to_owned(), json!(true));
     }
     for pair in &words.set {
-        let (key, text) = pair.split_once('=').ok_or_else(|| Problem::invalid(format!("“{pair}” is not KEY=JSON")))?;
+        let (key, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Problem::invalid(format!("“{pair}” is not KEY=JSON")))?;
         let value = serde_json::from_str(text).map_err(|error| {
-            Problem::invalid(format!("the value of {key} is not JSON: {error}")).hint("quote texts: --set 'key=\"text\"'")
+            Problem::invalid(format!("the value of {key} is not JSON: {error}"))
+                .hint("quote texts: --set 'key=\"text\"'")
         })?;
         settings.insert(key.to_owned(), value);
     }
@@ -55,7 +64,9 @@ fn folder_settings(words: &FolderSettings) -> Result<Map<String, Value>> {
 
 fn short_answer(source: &SourceView, output: Output) -> Result<u8> {
     let value = json!({"id": source.id, "name": source.name, "kind": source.kind});
-    output.answer(&value, || format!("{}  {}  {}", source.name, source.kind, source.id))?;
+    output.answer(&value, || {
+        format!("{}  {}  {}", source.name, source.kind, source.id)
+    })?;
     Ok(0)
 }
 
@@ -64,13 +75,29 @@ async fn edit(service: &Service, words: EditSource, output: Output) -> Result<u8
     if !words.paths.is_empty() {
         changes.insert("paths".to_owned(), json!(absolute(&words.paths)?));
     }
-    short_answer(&service.edit_source(&words.source, words.name.as_deref(), &Value::Object(changes)).await?, output)
+    short_answer(
+        &service
+            .edit_source(&words.source, words.name.as_deref(), &Value::Object(changes))
+            .await?,
+        output,
+    )
 }
 
 async fn list(service: &Service, output: Output) -> Result<u8> {
     let sources = service.list_sources().await?;
-    let mut rows = vec![["NAME", "KIND", "CREATED", "SETTINGS"].map(str::to_owned).to_vec()];
-    rows.extend(sources.iter().map(|source| vec![source.name.clone(), source.kind.clone(), when(source.created), source.settings.to_string()]));
+    let mut rows = vec![
+        ["NAME", "KIND", "CREATED", "SETTINGS"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(sources.iter().map(|source| {
+        vec![
+            source.name.clone(),
+            source.kind.clone(),
+            when(source.created),
+            source.settings.to_string(),
+        ]
+    }));
     output.answer(&json!(sources), || columns(&rows))?;
     Ok(0)
 }
@@ -81,7 +108,10 @@ async fn show(service: &Service, source: &SourceView, output: Output) -> Result<
     value["parts"] = json!(inspection.parts);
     value["obstacles"] = json!(inspection.obstacles);
     output.answer(&value, || {
-        let mut text = format!("{} ({})\nid: {}\nsettings: {}\n", source.name, source.kind, source.id, source.settings);
+        let mut text = format!(
+            "{} ({})\nid: {}\nsettings: {}\n",
+            source.name, source.kind, source.id, source.settings
+        );
         for part in &inspection.parts {
             text.push_str(&format!("part {}: {}\n", part.name, part.about));
         }
@@ -95,7 +125,13 @@ async fn check(service: &Service, source: &str, output: Output) -> Result<u8> {
     output.answer(&json!(inspection), || {
         let line = |obstacle: &service::Obstacle| format!("{}\n  {}\n", obstacle.message, obstacle.hint);
         let text: String = inspection.obstacles.iter().map(line).collect();
-        if text.is_empty() { "nothing is in the way".to_owned() } else { text }
+        if text.is_empty() {
+            "nothing is in the way".to_owned()
+        } else {
+            text
+        }
     })?;
-    Ok(u8::from(inspection.obstacles.iter().any(|obstacle| obstacle.blocking)))
+    Ok(u8::from(
+        inspection.obstacles.iter().any(|obstacle| obstacle.blocking),
+    ))
 }

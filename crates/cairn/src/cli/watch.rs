@@ -11,7 +11,10 @@ use model::{Cancel, Progress, Result, Seen};
 use crate::output::Output;
 
 /// Runs the work and watches it.
-pub(crate) async fn watch<T, F: Future<Output = Result<T>>>(output: Output, work: impl FnOnce(Progress, Cancel) -> F) -> Result<T> {
+pub(crate) async fn watch<T, F: Future<Output = Result<T>>>(
+    output: Output,
+    work: impl FnOnce(Progress, Cancel) -> F,
+) -> Result<T> {
     let (progress, cancel) = (Progress::new(), Cancel::new());
     let bar = output.is_interactive().then(bar);
     let work = work(progress.clone(), cancel.clone());
@@ -49,18 +52,25 @@ fn bar() -> ProgressBar {
 }
 
 fn spinner() -> ProgressStyle {
-    let style = ProgressStyle::with_template("{spinner} {prefix}  {bytes}  {binary_bytes_per_sec}  {wide_msg}");
+    let style =
+        ProgressStyle::with_template("{spinner} {prefix}  {bytes}  {binary_bytes_per_sec}  {wide_msg}");
     style.unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn whole() -> ProgressStyle {
-    let style = ProgressStyle::with_template("{prefix}  {bar:30}  {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta}  {wide_msg}");
+    let style = ProgressStyle::with_template(
+        "{prefix}  {bar:30}  {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta}  {wide_msg}",
+    );
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn show(bar: &ProgressBar, seen: &Seen) {
     bar.set_prefix(seen.phase.clone());
-    bar.set_message(if seen.item.is_empty() { format!("{} items", seen.items_done) } else { seen.item.clone() });
+    bar.set_message(if seen.item.is_empty() {
+        format!("{} items", seen.items_done)
+    } else {
+        seen.item.clone()
+    });
     if seen.bytes_total > 0 && bar.length() != Some(seen.bytes_total) {
         bar.set_length(seen.bytes_total);
         bar.set_style(whole());

@@ -1,4 +1,7 @@
 //! Everything that is promised about the catalog, on both engines.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod open;
+mod queue;
 mod stories;

@@ -8,7 +8,12 @@ use model::Kind;
 use sqlx::{Connection, Executor};
 
 fn run<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 #[test]
@@ -47,8 +52,12 @@ fn a_catalog_of_a_newer_version_is_refused_and_not_touched() {
     let path = dir.path().join("catalog.db");
     run(async {
         Catalog::open_file(&path, 1).await.unwrap().close().await;
-        let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-        raw.execute("UPDATE _sqlx_migrations SET version = 9999").await.unwrap();
+        let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+            .await
+            .unwrap();
+        raw.execute("UPDATE _sqlx_migrations SET version = 9999")
+            .await
+            .unwrap();
         raw.close().await.unwrap();
         let before = fs::read(&path).unwrap();
         let refused = Catalog::open_file(&path, 2).await.unwrap_err();
@@ -74,8 +83,15 @@ fn a_damaged_catalog_is_refused_with_the_way_out() {
         assert_eq!(refused.kind(), Kind::Damaged, "{refused}");
         assert!(refused.hint_text().unwrap().contains("recover"));
         assert_eq!(fs::read(&path).unwrap(), bytes);
-        fs::write(&path, b"this is no database at all, but a text file of some length").unwrap();
-        assert_eq!(Catalog::open_file(&path, 2).await.unwrap_err().kind(), Kind::Damaged);
+        fs::write(
+            &path,
+            b"this is no database at all, but a text file of some length",
+        )
+        .unwrap();
+        assert_eq!(
+            Catalog::open_file(&path, 2).await.unwrap_err().kind(),
+            Kind::Damaged
+        );
     });
 }
 
@@ -85,8 +101,13 @@ fn a_folder_that_is_not_there_and_a_wrong_address_are_problems_with_a_place() {
         let dir = tempfile::tempdir().unwrap();
         let catalog = Catalog::open_file(&dir.path().join("c.db"), 1).await.unwrap();
         catalog.check().await.unwrap();
-        let missing = Catalog::open_file(std::path::Path::new("/nonexistent/x/catalog.db"), 1).await.unwrap_err();
+        let missing = Catalog::open_file(std::path::Path::new("/nonexistent/x/catalog.db"), 1)
+            .await
+            .unwrap_err();
         assert!(missing.message().contains("/nonexistent/x"), "{missing}");
-        assert_eq!(Catalog::open_url("mysql://x").await.unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(
+            Catalog::open_url("mysql://x").await.unwrap_err().kind(),
+            Kind::Invalid
+        );
     });
 }

@@ -1,18 +1,24 @@
 //! One story per table, told on SQLite and on PostgreSQL; and every statement prepared on both.
 
 use catalog::backups::BackupRow;
-use catalog::jobs::{Claim, Ending, NewJob};
 use catalog::journal::StepRow;
 use catalog::plans::PlanRow;
 use catalog::seal::Sealer;
 use catalog::sources::SourceRow;
 use catalog::{Catalog, Engine, STATEMENTS};
-use model::{Kind, Problem, Seen};
+use model::Kind;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr};
 use testkit::{FakeRandom, Postgres};
 
+use crate::queue::{destructive_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs};
+
 fn run<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 async fn on_sqlite(dir: &std::path::Path) -> Catalog {
@@ -63,14 +69,28 @@ async fn prepare_all(url: &str, engine: Engine) {
             continue;
         }
         let prepared = connection.prepare(AssertSqlSafe(*text).into_sql_str()).await;
-        assert!(prepared.is_ok(), "{name} on {engine:?}: {}", prepared.err().unwrap());
+        assert!(
+            prepared.is_ok(),
+            "{name} on {engine:?}: {}",
+            prepared.err().unwrap()
+        );
     }
-    assert!(connection.prepare(AssertSqlSafe("SELECT nothing FROM jobs").into_sql_str()).await.is_err());
+    assert!(
+        connection
+            .prepare(AssertSqlSafe("SELECT nothing FROM jobs").into_sql_str())
+            .await
+            .is_err()
+    );
 }
 
 #[test]
 fn no_statement_is_forgotten() {
-    let known: Vec<&str> = STATEMENTS.iter().copied().flatten().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = STATEMENTS
+        .iter()
+        .copied()
+        .flatten()
+        .map(|(name, _)| *name)
+        .collect();
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -80,9 +100,15 @@ fn no_statement_is_forgotten() {
             continue;
         }
         for line in std::fs::read_to_string(&path).unwrap().lines() {
-            if let Some(name) = line.strip_prefix("const ").and_then(|rest| rest.split_once(": &str")) {
+            if let Some(name) = line
+                .strip_prefix("const ")
+                .and_then(|rest| rest.split_once(": &str"))
+            {
                 let full = format!("{stem}::{}", name.0);
-                assert!(known.contains(&full.as_str()), "{full} stands in no ALL, so it is never prepared");
+                assert!(
+                    known.contains(&full.as_str()),
+                    "{full} stands in no ALL, so it is never prepared"
+                );
             }
         }
     }
@@ -101,7 +127,10 @@ async fn sources(catalog: &Catalog) {
     };
     catalog.add_source(&row("s2", "b")).await.unwrap();
     catalog.add_source(&row("s1", "a")).await.unwrap();
-    assert_eq!(catalog.add_source(&row("s3", "a")).await.unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(
+        catalog.add_source(&row("s3", "a")).await.unwrap_err().kind(),
+        Kind::Conflict
+    );
     catalog.update_source(&row("s2", "c")).await.unwrap();
     let listed = catalog.list_sources().await.unwrap();
     assert_eq!(listed, [row("s1", "a"), row("s2", "c")]);
@@ -136,23 +165,47 @@ async fn backups(catalog: &Catalog) {
     for (id, created) in [("b1", 10), ("b2", 20), ("b3", 15)] {
         catalog.add_backup(&row(id, created)).await.unwrap();
     }
-    let twice = BackupRow { snapshot: "snapshot of b1".into(), ..row("b4", 1) };
-    assert_eq!(catalog.add_backup(&twice).await.unwrap_err().kind(), Kind::Conflict);
+    let twice = BackupRow {
+        snapshot: "snapshot of b1".into(),
+        ..row("b4", 1)
+    };
+    assert_eq!(
+        catalog.add_backup(&twice).await.unwrap_err().kind(),
+        Kind::Conflict
+    );
     let ids = |rows: Vec<BackupRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(ids(catalog.list_backups(None, 10).await.unwrap()), ["b2", "b3", "b1"]);
+    assert_eq!(
+        ids(catalog.list_backups(None, 10).await.unwrap()),
+        ["b2", "b3", "b1"]
+    );
     assert_eq!(ids(catalog.list_backups(Some("s1"), 1).await.unwrap()), ["b2"]);
     catalog.set_backup_locked("b1", true).await.unwrap();
     catalog.set_backup_name("b1", "renamed").await.unwrap();
     catalog.set_backup_verified("b1", 99).await.unwrap();
     catalog.set_backup_state("b1", "missing").await.unwrap();
     let changed = catalog.backup("b1").await.unwrap().unwrap();
-    assert_eq!((changed.locked, changed.name.as_str(), changed.verified, changed.state.as_str()), (1, "renamed", Some(99), "missing"));
+    assert_eq!(
+        (
+            changed.locked,
+            changed.name.as_str(),
+            changed.verified,
+            changed.state.as_str()
+        ),
+        (1, "renamed", Some(99), "missing")
+    );
     catalog.delete_backup("b1").await.unwrap();
     assert_eq!(catalog.backup("b1").await.unwrap(), None);
 }
 
 async fn plans(catalog: &Catalog) {
-    let row = PlanRow { id: "p".into(), hash: "abcd".into(), target: "s1".into(), created: 1, expires: 100, document: "{}".into() };
+    let row = PlanRow {
+        id: "p".into(),
+        hash: "abcd".into(),
+        target: "s1".into(),
+        created: 1,
+        expires: 100,
+        document: "{}".into(),
+    };
     catalog.add_plan(&row).await.unwrap();
     assert_eq!(catalog.plan("p").await.unwrap(), Some(row.clone()));
     assert_eq!(catalog.find_plans("ab", 50).await.unwrap(), [row]);
@@ -162,71 +215,16 @@ async fn plans(catalog: &Catalog) {
     assert_eq!(catalog.plan("p").await.unwrap(), None);
 }
 
-fn job(id: &str, destructive: bool) -> NewJob {
-    NewJob {
-        id: id.into(),
-        kind: "restore".into(),
-        source: Some("s1".into()),
-        destructive,
-        node: "main".into(),
-        request: "{}".into(),
-        person: None,
-        created: 1,
-    }
-}
-
-fn claim(owner: &str, now_ms: i64) -> Claim<'_> {
-    Claim { owner, node: "main", now_ms, until_ms: now_ms + 60_000 }
-}
-
-async fn jobs(catalog: &Catalog) {
-    catalog.add_job(&job("j1", false)).await.unwrap();
-    let other_node = Claim { node: "elsewhere", ..claim("w", 10) };
-    assert_eq!(catalog.claim_job(&other_node, None).await.unwrap(), None);
-    let mine = catalog.claim_job(&claim("w1", 10), None).await.unwrap().unwrap();
-    assert_eq!((mine.state.as_str(), mine.fence, mine.started), ("running", 1, Some(10)));
-    let seen = Seen { phase: "reading".into(), bytes_done: 7, ..Seen::default() };
-    assert!(!catalog.beat("j1", 1, 70_000, &seen).await.unwrap());
-    assert!(catalog.cancel_job("j1", 11).await.unwrap());
-    assert!(catalog.beat("j1", 1, 70_000, &seen).await.unwrap());
-    assert_eq!(catalog.reap_jobs(60_000).await.unwrap(), Vec::<String>::new());
-    assert_eq!(catalog.reap_jobs(70_001).await.unwrap(), ["j1"]);
-    let late = Ending { state: "succeeded", result: None, problem: None };
-    assert_eq!(catalog.end_job("j1", 1, &late, 80_000).await.unwrap_err().kind(), Kind::Conflict, "a late worker changes nothing");
-    assert!(catalog.beat("j1", 1, 90_000, &seen).await.is_err());
-    assert!(catalog.requeue_job("j1", "interrupted").await.unwrap());
-    assert!(!catalog.requeue_job("j1", "interrupted").await.unwrap());
-    let again = catalog.claim_job(&claim("w2", 90_000), Some("j1")).await.unwrap().unwrap();
-    assert_eq!((again.fence, again.cancel_requested, again.started), (2, 0, Some(10)));
-    let problem = Problem::damaged("broken").hint("mend it");
-    let failed = Ending { state: "failed", result: Some("{}".into()), problem: Some(&problem) };
-    catalog.end_job("j1", 2, &failed, 95_000).await.unwrap();
-    let ended = catalog.job("j1").await.unwrap().unwrap();
-    assert_eq!((ended.state.as_str(), ended.error_hint.as_deref(), ended.ended), ("failed", Some("mend it"), Some(95_000)));
-    assert!(!catalog.cancel_job("j1", 1).await.unwrap());
-    catalog.add_job(&job("j2", false)).await.unwrap();
-    assert!(catalog.cancel_job("j2", 96_000).await.unwrap());
-    assert_eq!(catalog.job("j2").await.unwrap().unwrap().state, "cancelled");
-    assert_eq!(catalog.list_jobs(None, 10).await.unwrap().len(), 2);
-    assert_eq!(catalog.list_jobs(Some("nobody"), 10).await.unwrap(), []);
-}
-
-async fn destructive_jobs_of_one_source_take_turns(catalog: &Catalog) {
-    for id in ["d1", "d2"] {
-        catalog.add_job(&job(id, true)).await.unwrap();
-    }
-    let first = catalog.claim_job(&claim("w", 1), None).await.unwrap().unwrap();
-    assert_eq!(catalog.claim_job(&claim("w", 1), None).await.unwrap(), None);
-    assert_eq!(catalog.claim_job(&claim("w", 1), Some("d2")).await.unwrap(), None);
-    let done = Ending { state: "succeeded", result: None, problem: None };
-    catalog.end_job(&first.id, first.fence, &done, 2).await.unwrap();
-    let second = catalog.claim_job(&claim("w", 1), None).await.unwrap().unwrap();
-    catalog.end_job(&second.id, second.fence, &done, 2).await.unwrap();
-}
-
 async fn journal_and_events(catalog: &Catalog) {
-    let step = |step: &str, done| StepRow { step: step.into(), done, data: "{}".into() };
-    catalog.record_steps("j", 0, &[step("z", 0), step("a", 0)]).await.unwrap();
+    let step = |step: &str, done| StepRow {
+        step: step.into(),
+        done,
+        data: "{}".into(),
+    };
+    catalog
+        .record_steps("j", 0, &[step("z", 0), step("a", 0)])
+        .await
+        .unwrap();
     catalog.record_steps("j", 2, &[step("z", 1)]).await.unwrap();
     assert_eq!(catalog.steps("j").await.unwrap(), [step("z", 1), step("a", 0)]);
     catalog.delete_steps("j").await.unwrap();
@@ -235,7 +233,10 @@ async fn journal_and_events(catalog: &Catalog) {
         catalog.add_event("j", 1, "info", text).await.unwrap();
     }
     let events = catalog.list_events("j", 1).await.unwrap();
-    assert_eq!((events.len(), events[0].seq, events[0].text.as_str()), (1, 2, "two"));
+    assert_eq!(
+        (events.len(), events[0].seq, events[0].text.as_str()),
+        (1, 2, "two")
+    );
 }
 
 async fn leases_and_settings(catalog: &Catalog) {
@@ -263,42 +264,34 @@ async fn audit(catalog: &Catalog) {
     assert!(rows.windows(2).all(|pair| pair[0].previous == pair[1].hash));
 }
 
-async fn each_job_is_claimed_once(catalog: &Catalog) {
-    for number in 0..60 {
-        let job = NewJob { source: None, ..job(&format!("many-{number:03}"), false) };
-        catalog.add_job(&job).await.unwrap();
-    }
-    let worker = |name: String, catalog: Catalog| async move {
-        let mut mine = Vec::new();
-        while let Some(job) = catalog.claim_job(&claim(&name, 1), None).await.unwrap() {
-            mine.push(job.id);
-        }
-        mine
-    };
-    let workers: Vec<_> = (0..6).map(|n| tokio::spawn(worker(format!("w{n}"), catalog.clone()))).collect();
-    let mut claimed = Vec::new();
-    for worker in workers {
-        claimed.extend(worker.await.unwrap());
-    }
-    claimed.sort();
-    let total = claimed.len();
-    claimed.dedup();
-    assert_eq!((total, claimed.len()), (60, 60));
-}
-
 #[test]
 fn a_sealed_secret_opens_in_its_place_only() {
-    let sealer = Sealer::new(&"ab".repeat(32)).unwrap();
+    let keeper = Sealer::new(&"ab".repeat(32)).unwrap();
     let random = FakeRandom::seeded(1);
-    let sealed = sealer.seal("s3cret", "sources/1/password", &random).unwrap();
+    let sealed = keeper.seal("s3cret", "sources/1/password", &random).unwrap();
     assert!(!sealed.contains("s3cret"));
-    assert_ne!(sealed, sealer.seal("s3cret", "sources/1/password", &random).unwrap());
-    assert_eq!(sealer.open(&sealed, "sources/1/password").unwrap().as_str(), "s3cret");
-    assert_eq!(sealer.open(&sealed, "sources/2/password").unwrap_err().kind(), Kind::Refused);
+    assert_ne!(
+        sealed,
+        keeper.seal("s3cret", "sources/1/password", &random).unwrap()
+    );
+    assert_eq!(
+        keeper.open(&sealed, "sources/1/password").unwrap().as_str(),
+        "s3cret"
+    );
+    assert_eq!(
+        keeper.open(&sealed, "sources/2/password").unwrap_err().kind(),
+        Kind::Refused
+    );
     let other = Sealer::new(&"cd".repeat(32)).unwrap();
-    assert!(other.open(&sealed, "sources/1/password").unwrap_err().hint_text().is_some());
+    assert!(
+        other
+            .open(&sealed, "sources/1/password")
+            .unwrap_err()
+            .hint_text()
+            .is_some()
+    );
     for bad in ["", "v1:", "v1:zz", "plain"] {
-        assert!(sealer.open(bad, "x").is_err());
+        assert!(keeper.open(bad, "x").is_err());
     }
     assert!(Sealer::new("short").is_err());
 }

@@ -103,7 +103,7 @@ impl Order {
         for target in &self.special {
             let path = &target.path;
             let made = match &target.entry.meta.kind {
-                FileKind::Symlink { target } => std::os::unix::fs::symlink(target, path).map_err(Into::into),
+                FileKind::Symlink { target } => std::os::unix::fs::symlink(target, path),
                 FileKind::Fifo => make_node(path, rustix::fs::FileType::Fifo, 0),
                 FileKind::BlockDevice { device } if is_root => {
                     make_node(path, rustix::fs::FileType::BlockDevice, *device)
@@ -119,9 +119,7 @@ impl Order {
                     continue;
                 }
             };
-            made.map_err(|error: std::io::Error| {
-                Problem::io(format!("cannot make {}", path.display()), error)
-            })?;
+            made.map_err(|error| Problem::io(format!("cannot make {}", path.display()), error))?;
             notes.extend(metadata::apply_to_path(path, &target.entry.meta)?);
             progress.items(1);
         }

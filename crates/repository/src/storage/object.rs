@@ -104,7 +104,7 @@ impl Bucket {
             .is_some_and(|endpoint| endpoint.starts_with("http://"));
         let client = ClientOptions::new()
             .with_allow_http(plain_http)
-            .with_timeout(Duration::from_secs(120))
+            .with_timeout(Duration::from_mins(2))
             .with_connect_timeout(Duration::from_secs(15));
         let retry = RetryConfig {
             backoff: BackoffConfig {

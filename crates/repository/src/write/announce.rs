@@ -36,7 +36,7 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    pub(super) fn new(shared: &Shared, parent: Option<Id>) -> Result<Self> {
+    pub(super) fn new(shared: &Shared, parent: Option<Id>) -> Self {
         let known = parent.and_then(|tree| parent::load(shared, tree));
         if let Some(known) = &known {
             lock(&shared.assembly).know(ROOT, known.clone());
@@ -47,12 +47,12 @@ impl Announcer {
             known,
             hint: 0,
         };
-        Ok(Announcer {
+        Announcer {
             open: vec![root],
             batch: Vec::new(),
             batch_bytes: 0,
             counts: Summary::default(),
-        })
+        }
     }
 
     pub(super) fn counts(&self) -> Summary {
@@ -70,7 +70,8 @@ impl Announcer {
     ) -> Result<()> {
         let name = self.enter_parent_of(shared, path, jobs)?;
         if meta.is_dir() {
-            return self.open_dir(shared, name, meta);
+            self.open_dir(shared, name, meta);
+            return Ok(());
         }
         let dir = self.open.last_mut().expect("the root is never left");
         let old = parent::find(dir.known.as_ref(), name.as_bytes(), &mut dir.hint);
@@ -157,7 +158,7 @@ impl Announcer {
             .map_err(|_| gone(shared))
     }
 
-    fn open_dir(&mut self, shared: &Shared, name: &OsStr, meta: Meta) -> Result<()> {
+    fn open_dir(&mut self, shared: &Shared, name: &OsStr, meta: Meta) {
         let above = self.open.last_mut().expect("the root is never left");
         let old = parent::find(above.known.as_ref(), name.as_bytes(), &mut above.hint);
         let known = old
@@ -182,7 +183,6 @@ impl Announcer {
             known,
             hint: 0,
         });
-        Ok(())
     }
 
     /// Leaves and enters directories until the one that holds `path` is the innermost; its name there.
@@ -208,7 +208,7 @@ impl Announcer {
                 .is_some_and(|open| open.name == part.as_bytes());
             if !is_open {
                 self.close_down_to(shared, depth, jobs)?;
-                self.open_dir(shared, part, Meta::dir())?;
+                self.open_dir(shared, part, Meta::dir());
             }
             depth += 1;
         }
@@ -220,19 +220,9 @@ impl Announcer {
         while self.open.len() > depth {
             let Some(dir) = self.open.pop() else { break };
             let ready = lock(&shared.assembly).close(dir.number);
-            self.pass_on(shared, ready, jobs)?;
+            pass_on(shared, ready, jobs)?;
         }
         Ok(())
-    }
-
-    /// A listing that is ready already is written by a worker, unless it is the parent's.
-    fn pass_on(&mut self, shared: &Shared, ready: Option<Ready>, jobs: &Sender<Job>) -> Result<()> {
-        let Some(ready) = ready else { return Ok(()) };
-        if worker::is_known(&ready) {
-            return worker::write_listings(shared, Some(ready));
-        }
-        shared.begin();
-        jobs.send(Job::Listing(Box::new(ready))).map_err(|_| gone(shared))
     }
 
     /// Everything that was announced is with the workers; only the root stays open.
@@ -240,6 +230,16 @@ impl Announcer {
         self.send_batch(shared, jobs)?;
         self.close_down_to(shared, 1, jobs)
     }
+}
+
+/// A listing that is ready already is written by a worker, unless it is the parent's.
+fn pass_on(shared: &Shared, ready: Option<Ready>, jobs: &Sender<Job>) -> Result<()> {
+    let Some(ready) = ready else { return Ok(()) };
+    if worker::is_known(&ready) {
+        return worker::write_listings(shared, Some(ready));
+    }
+    shared.begin();
+    jobs.send(Job::Listing(Box::new(ready))).map_err(|_| gone(shared))
 }
 
 fn gone(shared: &Shared) -> Problem {

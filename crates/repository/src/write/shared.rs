@@ -170,6 +170,6 @@ impl Shared {
                 "the root was finished before what lies below it",
             ));
         };
-        super::worker::store_listing(self, ready)
+        super::worker::store_listing(self, &ready)
     }
 }

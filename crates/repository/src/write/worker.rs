@@ -210,7 +210,7 @@ pub(super) fn write_listings(shared: &Shared, ready: Option<Ready>) -> Result<()
 fn listings(shared: &Shared, sealer: &mut Sealer<'_>, mut ready: Option<Ready>) -> Result<()> {
     while let Some(now) = ready {
         let Some(above) = now.above else { return Ok(()) };
-        let id = listing(sealer, now)?;
+        let id = listing(sealer, &now)?;
         ready = lock(&shared.assembly).fill(above, |node| {
             Some(Node {
                 subtree: Some(id),
@@ -221,13 +221,13 @@ fn listings(shared: &Shared, sealer: &mut Sealer<'_>, mut ready: Option<Ready>) 
     Ok(())
 }
 
-fn listing(sealer: &mut Sealer<'_>, ready: Ready) -> Result<Id> {
+fn listing(sealer: &mut Sealer<'_>, ready: &Ready) -> Result<Id> {
     match &ready.known {
         Some(known) if *known.nodes == ready.nodes => Ok(known.tree),
         _ => sealer.blob(BlobKind::Tree, &tree::encode(&ready.nodes)?),
     }
 }
 
-pub(super) fn store_listing(shared: &Shared, ready: Ready) -> Result<Id> {
+pub(super) fn store_listing(shared: &Shared, ready: &Ready) -> Result<Id> {
     listing(&mut Sealer::new(shared), ready)
 }

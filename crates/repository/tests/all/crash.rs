@@ -9,7 +9,14 @@ use repository::{Level, Repository};
 use crate::sample::{self, Files, all_snapshots_read, create, memory, noise, open, options, read, write};
 
 fn small_files(seed: u64) -> Files {
-    (0..6).map(|number| (format!("d{}/{number}", number % 2).into(), noise(seed * 10 + number, 30_000))).collect()
+    (0..6)
+        .map(|number| {
+            (
+                format!("d{}/{number}", number % 2).into(),
+                noise(seed * 10 + number, 30_000),
+            )
+        })
+        .collect()
 }
 
 /// Two snapshots, one of which is forgotten: there is something to prune.
@@ -30,16 +37,25 @@ fn crash_everywhere(before: &Memory, fault: fn(usize) -> Fault, work: &Work, com
     for at in 0.. {
         let storage: Arc<dyn Storage> = Arc::new(Memory::with(before.files()));
         let faulty: Arc<dyn Storage> = Arc::new(Faulty::new(storage.clone(), fault(at)));
-        let done = Repository::open(faulty, sample::PASSWORD, options()).and_then(|repository| work(&repository));
+        let done =
+            Repository::open(faulty, sample::PASSWORD, options()).and_then(|repository| work(&repository));
         // Whoever crashed left its lock; it names a living process (this one), so it is removed as an operator would.
         for lock in storage.list(Class::Lock).unwrap() {
             storage.delete(Class::Lock, &lock.id).unwrap();
         }
         let after = open(&storage).unwrap();
         assert!(all_snapshots_read(&after) >= committed, "crash at change {at}");
-        let report = after.check(Level::Data, &Progress::new(), &Cancel::new()).unwrap();
-        let torn = report.errors().all(|error| error.contains("does not hold what its name says") || error.contains("malformed"));
-        assert!(report.is_clean() || torn, "crash at change {at}: {:?}", report.findings);
+        let report = after
+            .check(Level::Data, &Progress::new(), &Cancel::new())
+            .unwrap();
+        let torn = report
+            .errors()
+            .all(|error| error.contains("does not hold what its name says") || error.contains("malformed"));
+        assert!(
+            report.is_clean() || torn,
+            "crash at change {at}: {:?}",
+            report.findings
+        );
         if done.is_ok() {
             assert!(at >= 2, "the work changes more than that");
             return;
@@ -62,7 +78,11 @@ fn prune(repository: &Repository) -> Result<()> {
 }
 
 fn forget_all(repository: &Repository) -> Result<()> {
-    let ids: Vec<_> = repository.snapshots()?.iter().map(|snapshot| snapshot.id).collect();
+    let ids: Vec<_> = repository
+        .snapshots()?
+        .iter()
+        .map(|snapshot| snapshot.id)
+        .collect();
     repository.forget(&ids)
 }
 
@@ -88,19 +108,29 @@ fn a_repair_that_crashes_anywhere_loses_nothing() {
     let storage = with_history();
     let index = storage.list(Class::Index).unwrap();
     storage.delete(Class::Index, &index[0].id).unwrap();
-    let repair = |repository: &Repository| repository.repair(false, &Progress::new(), &Cancel::new()).map(|_| ());
+    let repair = |repository: &Repository| {
+        repository
+            .repair(false, &Progress::new(), &Cancel::new())
+            .map(|_| ())
+    };
     // Before the repair the snapshot cannot be read, so only the end is looked at.
     for at in 0.. {
         let inner: Arc<dyn Storage> = Arc::new(Memory::with(storage.files()));
         let faulty: Arc<dyn Storage> = Arc::new(Faulty::new(inner.clone(), Fault::CrashBefore(at)));
-        let done = Repository::open(faulty, sample::PASSWORD, options()).and_then(|repository| repair(&repository));
+        let done =
+            Repository::open(faulty, sample::PASSWORD, options()).and_then(|repository| repair(&repository));
         for lock in inner.list(Class::Lock).unwrap() {
             inner.delete(Class::Lock, &lock.id).unwrap();
         }
         let after = open(&inner).unwrap();
         repair(&after).unwrap();
         assert_eq!(all_snapshots_read(&after), 1);
-        assert!(after.check(Level::Data, &Progress::new(), &Cancel::new()).unwrap().is_clean());
+        assert!(
+            after
+                .check(Level::Data, &Progress::new(), &Cancel::new())
+                .unwrap()
+                .is_clean()
+        );
         if done.is_ok() {
             return;
         }
@@ -112,18 +142,23 @@ fn every_flipped_byte_is_noticed_and_none_gives_wrong_data() {
     let storage = Arc::new(Memory::new());
     let dynamic: Arc<dyn Storage> = storage.clone();
     let repository = create(&dynamic);
-    let files = Files::from([("a".into(), b"some text, some text, some text".to_vec()), ("d/b".into(), noise(1, 90))]);
+    let files = Files::from([
+        ("a".into(), b"some text, some text, some text".to_vec()),
+        ("d/b".into(), noise(1, 90)),
+    ]);
     let snapshot = write(&repository, None, &files, 1).unwrap();
     for ((class, id), bytes) in storage.files() {
         for at in 0..bytes.len() {
             let mut changed = storage.files();
             changed.get_mut(&(class, id)).unwrap()[at] ^= 0x10;
             let broken: Arc<dyn Storage> = Arc::new(Memory::with(changed));
-            let read = open(&broken).and_then(|repository| read(&repository, &repository.snapshot(&snapshot.id)?));
+            let read =
+                open(&broken).and_then(|repository| read(&repository, &repository.snapshot(&snapshot.id)?));
             if let Ok(found) = &read {
                 assert_eq!(*found, files, "{class:?} byte {at}: wrong data");
             }
-            let report = open(&broken).and_then(|repository| repository.check(Level::Data, &Progress::new(), &Cancel::new()));
+            let report = open(&broken)
+                .and_then(|repository| repository.check(Level::Data, &Progress::new(), &Cancel::new()));
             let noticed = report.map_or(true, |report| !report.is_clean());
             assert!(noticed, "{class:?} byte {at} of {} was not noticed", bytes.len());
         }
@@ -137,14 +172,21 @@ fn the_next_backup_heals_what_a_repair_has_dropped() {
     let files = small_files(1);
     write(&create(&dynamic), None, &files, 1).unwrap();
     let mut changed = storage.files();
-    let pack = changed.keys().find(|(class, _)| *class == Class::Pack).copied().unwrap();
+    let pack = changed
+        .keys()
+        .find(|(class, _)| *class == Class::Pack)
+        .copied()
+        .unwrap();
     changed.get_mut(&pack).unwrap()[100] ^= 1;
     let broken: Arc<dyn Storage> = Arc::new(Memory::with(changed));
     let repository = open(&broken).unwrap();
     let plan = repository.repair(true, &Progress::new(), &Cancel::new()).unwrap();
     assert_eq!((plan.damaged_packs.len(), plan.blobs_lost), (1, 1));
     let healed = write(&repository, None, &files, 2).unwrap();
-    assert_eq!(healed.summary.as_ref().unwrap().data_blobs + healed.summary.as_ref().unwrap().tree_blobs, 1);
+    assert_eq!(
+        healed.summary.as_ref().unwrap().data_blobs + healed.summary.as_ref().unwrap().tree_blobs,
+        1
+    );
     assert_eq!(all_snapshots_read(&repository), 2);
 }
 
@@ -154,7 +196,8 @@ fn a_listing_that_fails_stops_a_prune_before_it_deletes() {
     let before = storage.list(Class::Pack).unwrap().len();
     let faulty: Arc<dyn Storage> = Arc::new(Faulty::new(storage.clone(), Fault::ListingFails));
     // The index is loaded from the healthy storage; only what comes after sees failing listings.
-    let repository = Repository::open_with_key(faulty, open(&storage).unwrap().master_key().clone(), options()).unwrap();
+    let repository =
+        Repository::open_with_key(faulty, open(&storage).unwrap().master_key().clone(), options()).unwrap();
     assert!(prune(&repository).is_err());
     assert_eq!(storage.list(Class::Pack).unwrap().len(), before);
 }
@@ -166,7 +209,8 @@ fn reads_that_lie_are_errors() {
         let snapshot = write(&create(&storage), None, &small_files(1), 1).unwrap();
         let key = open(&storage).unwrap().master_key().clone();
         let lying: Arc<dyn Storage> = Arc::new(Faulty::new(storage, fault));
-        let outcome = Repository::open_with_key(lying, key, options()).and_then(|repository| read(&repository, &snapshot));
+        let outcome = Repository::open_with_key(lying, key, options())
+            .and_then(|repository| read(&repository, &snapshot));
         assert_eq!(outcome.unwrap_err().kind(), Kind::Damaged, "{fault:?}");
     }
 }
@@ -176,7 +220,8 @@ fn a_full_disk_ends_the_backup_and_the_next_one_works() {
     for at in 1..4 {
         let storage = memory();
         create(&storage);
-        let faulty: Arc<dyn Storage> = Arc::new(Faulty::new(storage.clone(), Fault::FailOnce(at, Kind::NoSpace)));
+        let faulty: Arc<dyn Storage> =
+            Arc::new(Faulty::new(storage.clone(), Fault::FailOnce(at, Kind::NoSpace)));
         let repository = Repository::open(faulty, sample::PASSWORD, options()).unwrap();
         let failed = write(&repository, None, &small_files(1), 1).unwrap_err();
         assert_eq!(failed.kind(), Kind::NoSpace, "at {at}: {failed}");

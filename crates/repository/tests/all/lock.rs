@@ -30,7 +30,9 @@ fn clock() -> (Arc<Hand>, Arc<dyn Clock>) {
 
 fn put(storage: &Arc<dyn Storage>, key: &Key, file: &LockFile) {
     let sealed = unpacked::encode(key, &file.encode());
-    storage.put(Class::Lock, &repository::Id::of(&sealed), &sealed).unwrap();
+    storage
+        .put(Class::Lock, &repository::Id::of(&sealed), &sealed)
+        .unwrap();
 }
 
 fn elsewhere(time_ms: i64, exclusive: bool) -> LockFile {
@@ -91,8 +93,16 @@ fn a_lock_from_another_machine_counts_until_it_is_half_an_hour_old() {
 #[test]
 fn a_wrong_clock_does_not_make_a_live_lock_stale() {
     let file = elsewhere(NOW - 300 * MINUTE, true);
-    let found = |modified_ms| Found { id: repository::Id::default(), file: Some(file.clone()), size: 100, modified_ms };
-    assert!(!found(Some(NOW - MINUTE)).is_stale(NOW, "here"), "the storage says that it was written a minute ago");
+    let found = |modified_ms| Found {
+        id: repository::Id::default(),
+        file: Some(file.clone()),
+        size: 100,
+        modified_ms,
+    };
+    assert!(
+        !found(Some(NOW - MINUTE)).is_stale(NOW, "here"),
+        "the storage says that it was written a minute ago"
+    );
     assert!(found(Some(NOW - 40 * MINUTE)).is_stale(NOW, "here"));
 }
 
@@ -100,7 +110,15 @@ fn a_wrong_clock_does_not_make_a_live_lock_stale() {
 fn a_lock_of_a_dead_process_of_this_machine_is_removed() {
     let (storage, key, (_, clock)) = (memory(), Key::random(), clock());
     let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    put(&storage, &key, &LockFile { hostname: here, pid: i64::from(i32::MAX), ..elsewhere(NOW, true) });
+    put(
+        &storage,
+        &key,
+        &LockFile {
+            hostname: here,
+            pid: i64::from(i32::MAX),
+            ..elsewhere(NOW, true)
+        },
+    );
     Lock::acquire(&storage, &key, Mode::Exclusive, &clock).unwrap();
     assert_eq!(storage.list(Class::Lock).unwrap(), []);
 }
@@ -132,7 +150,9 @@ fn a_refreshed_lock_has_a_new_name_and_one_that_was_not_refreshed_in_time_is_los
 fn a_torn_lock_is_in_the_way_and_an_empty_one_is_not() {
     let (key, (_, clock)) = (Key::random(), clock());
     let storage = memory();
-    storage.put(Class::Lock, &repository::Id::of(b"torn"), b"torn").unwrap();
+    storage
+        .put(Class::Lock, &repository::Id::of(b"torn"), b"torn")
+        .unwrap();
     assert!(Lock::acquire(&storage, &key, Mode::Shared, &clock).is_err());
     let storage = memory();
     storage.put(Class::Lock, &repository::Id::of(b""), b"").unwrap();

@@ -20,7 +20,10 @@ fn restic() -> bool {
     if Command::new("restic").arg("version").output().is_ok() {
         return true;
     }
-    assert!(std::env::var_os("CAIRN_TEST_STRICT").is_none(), "restic is missing: apt-get install restic");
+    assert!(
+        std::env::var_os("CAIRN_TEST_STRICT").is_none(),
+        "restic is missing: apt-get install restic"
+    );
     println!("SKIPPED: restic is missing, so nothing was compared with it (apt-get install restic)");
     false
 }
@@ -35,7 +38,11 @@ fn run(repository: &Path, in_dir: &Path, arguments: &[&str]) -> String {
         .env("TZ", "UTC")
         .output()
         .unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success(), "restic {arguments:?}: {text}");
     text
 }
@@ -43,7 +50,13 @@ fn run(repository: &Path, in_dir: &Path, arguments: &[&str]) -> String {
 /// Odd names, links, attributes, holes, empty things.
 fn make_files(root: &Path) {
     fs::create_dir_all(root.join("sub/empty folder")).unwrap();
-    let write = |name: &[u8], bytes: &[u8]| fs::write(root.join(PathBuf::from(std::ffi::OsString::from_vec(name.to_vec()))), bytes).unwrap();
+    let write = |name: &[u8], bytes: &[u8]| {
+        fs::write(
+            root.join(PathBuf::from(std::ffi::OsString::from_vec(name.to_vec()))),
+            bytes,
+        )
+        .unwrap();
+    };
     write(b"plain", b"plain");
     write(b"empty", b"");
     write(b"odd\xff\"name\\", b"x");
@@ -58,10 +71,18 @@ fn make_files(root: &Path) {
     fs::hard_link(root.join("large"), root.join("sub/linked")).unwrap();
     std::os::unix::fs::symlink("../plain", root.join("sub/link")).unwrap();
     std::os::unix::fs::symlink("/nowhere", root.join("dangling")).unwrap();
-    fs::File::create(root.join("sub/hole")).unwrap().set_len(5_000_000).unwrap();
+    fs::File::create(root.join("sub/hole"))
+        .unwrap()
+        .set_len(5_000_000)
+        .unwrap();
     fs::set_permissions(root.join("text"), fs::Permissions::from_mode(0o4751)).unwrap();
     fs::set_permissions(root.join("sub/empty folder"), fs::Permissions::from_mode(0o1700)).unwrap();
-    rustix::fs::mkfifoat(rustix::fs::CWD, root.join("fifo"), rustix::fs::Mode::from_raw_mode(0o644)).unwrap();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        root.join("fifo"),
+        rustix::fs::Mode::from_raw_mode(0o644),
+    )
+    .unwrap();
     if let Err(error) = xattr::set(root.join("plain"), "user.note", b"kept \xff") {
         println!("SKIPPED: the file system of the temporary folder has no extended attributes ({error})");
     }
@@ -85,7 +106,15 @@ fn look(root: &Path) -> Seen {
             let note = xattr::get(&path, "user.note").ok().flatten().unwrap_or_default();
             let links = if meta.is_dir() { 0 } else { meta.nlink() };
             let size = if meta.is_dir() { 0 } else { meta.len() };
-            let facts = (meta.mode(), size, meta.mtime(), meta.mtime_nsec(), links, content, note);
+            let facts = (
+                meta.mode(),
+                size,
+                meta.mtime(),
+                meta.mtime_nsec(),
+                links,
+                content,
+                note,
+            );
             seen.insert(path.strip_prefix(root).unwrap().to_path_buf(), facts);
             if meta.is_dir() {
                 open.push(path);
@@ -100,12 +129,22 @@ fn on_disk(path: &Path) -> Arc<dyn Storage> {
 }
 
 fn back_up(repository: &Repository, root: &Path, parent: Option<&Snapshot>) -> Snapshot {
-    let mut writer = repository.writer(parent, &Progress::new(), &Cancel::new()).unwrap();
-    let walked = walk(root, &WalkOptions::default(), &mut |path, meta, content| writer.entry(path, meta, content)).unwrap();
+    let mut writer = repository
+        .writer(parent, &Progress::new(), &Cancel::new())
+        .unwrap();
+    let walked = walk(root, &WalkOptions::default(), &mut |path, meta, content| {
+        writer.entry(path, meta, content)
+    })
+    .unwrap();
     assert_eq!(walked.skipped, []);
     writer.settle().unwrap();
     assert_eq!(writer.unread(), []);
-    let meta = SnapshotMeta { time_ms: 1_767_323_045_000, hostname: "host".into(), paths: vec!["/x".into()], ..SnapshotMeta::default() };
+    let meta = SnapshotMeta {
+        time_ms: 1_767_323_045_000,
+        hostname: "host".into(),
+        paths: vec!["/x".into()],
+        ..SnapshotMeta::default()
+    };
     writer.finish(&meta).unwrap()
 }
 
@@ -115,19 +154,40 @@ fn restic_accepts_and_restores_what_cairn_writes() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let (root, place, out) = (dir.path().join("root"), dir.path().join("repository"), dir.path().join("out"));
+    let (root, place, out) = (
+        dir.path().join("root"),
+        dir.path().join("repository"),
+        dir.path().join("out"),
+    );
     make_files(&root);
-    let repository = Repository::create(on_disk(&place), sample::PASSWORD, Options { pack_size: 1 << 20, ..options() }).unwrap();
+    let repository = Repository::create(
+        on_disk(&place),
+        sample::PASSWORD,
+        Options {
+            pack_size: 1 << 20,
+            ..options()
+        },
+    )
+    .unwrap();
     let snapshot = back_up(&repository, &root, None);
     assert!(run(&place, dir.path(), &["check", "--read-data"]).contains("no errors were found"));
-    run(&place, dir.path(), &["restore", &snapshot.id.hex(), "--target", out.to_str().unwrap()]);
+    run(
+        &place,
+        dir.path(),
+        &["restore", &snapshot.id.hex(), "--target", out.to_str().unwrap()],
+    );
     assert_eq!(look(&out), look(&root));
     let again = back_up(&repository, &root, Some(&snapshot));
     assert_eq!(again.tree, snapshot.tree, "nothing changed, so nothing changes");
     run(&place, dir.path(), &["forget", &snapshot.id.hex(), "--prune"]);
     assert!(run(&place, dir.path(), &["check", "--read-data"]).contains("no errors were found"));
     let report = Repository::open(on_disk(&place), sample::PASSWORD, options()).unwrap();
-    assert!(report.check(Level::Data, &Progress::new(), &Cancel::new()).unwrap().is_clean());
+    assert!(
+        report
+            .check(Level::Data, &Progress::new(), &Cancel::new())
+            .unwrap()
+            .is_clean()
+    );
 }
 
 #[test]
@@ -138,13 +198,20 @@ fn cairn_restores_what_it_wrote_to_the_last_bit() {
     let repository = Repository::create(on_disk(&dir.path().join("r")), sample::PASSWORD, options()).unwrap();
     let snapshot = back_up(&repository, &root, None);
     let tree = repository.tree(&snapshot).unwrap();
-    let notes = tree.restore_folder(Path::new(""), &out, &Progress::new(), &Cancel::new()).unwrap();
+    let notes = tree
+        .restore_folder(Path::new(""), &out, &Progress::new(), &Cancel::new())
+        .unwrap();
     assert_eq!(notes, Vec::<String>::new());
     assert_eq!(look(&out), look(&root));
     let inode = |path: &str| fs::metadata(out.join(path)).unwrap().ino();
     assert_eq!(inode("large"), inode("sub/linked"));
-    assert!(fs::metadata(out.join("sub/hole")).unwrap().blocks() < 64, "a hole stays a hole");
-    let refused = tree.restore_folder(Path::new(""), &out, &Progress::new(), &Cancel::new()).unwrap_err();
+    assert!(
+        fs::metadata(out.join("sub/hole")).unwrap().blocks() < 64,
+        "a hole stays a hole"
+    );
+    let refused = tree
+        .restore_folder(Path::new(""), &out, &Progress::new(), &Cancel::new())
+        .unwrap_err();
     assert_eq!(refused.kind(), model::Kind::Conflict);
     assert_eq!(look(&out), look(&root));
 }
@@ -155,20 +222,27 @@ fn cairn_restores_what_restic_writes_and_both_go_on() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let (root, place, out) = (dir.path().join("root"), dir.path().join("repository"), dir.path().join("out"));
+    let (root, place, out) = (
+        dir.path().join("root"),
+        dir.path().join("repository"),
+        dir.path().join("out"),
+    );
     make_files(&root);
     run(&place, dir.path(), &["init"]);
     run(&place, &root, &["backup", "."]);
     let repository = Repository::open(on_disk(&place), sample::PASSWORD, options()).unwrap();
     let first = repository.snapshots().unwrap().pop().unwrap();
     let tree = repository.tree(&first).unwrap();
-    tree.restore_folder(Path::new(""), &out, &Progress::new(), &Cancel::new()).unwrap();
+    tree.restore_folder(Path::new(""), &out, &Progress::new(), &Cancel::new())
+        .unwrap();
     assert_eq!(look(&out), look(&root));
     back_up(&repository, &root, Some(&first));
     fs::write(root.join("plain"), b"changed").unwrap();
     run(&place, &root, &["backup", "."]);
     assert!(run(&place, dir.path(), &["check", "--read-data"]).contains("no errors were found"));
-    let report = repository.check(Level::Data, &Progress::new(), &Cancel::new()).unwrap();
+    let report = repository
+        .check(Level::Data, &Progress::new(), &Cancel::new())
+        .unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
     repository.prune(0, &Progress::new(), &Cancel::new()).unwrap();
     assert!(run(&place, dir.path(), &["check", "--read-data"]).contains("no errors were found"));

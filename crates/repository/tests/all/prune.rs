@@ -14,7 +14,11 @@ fn prune(repository: &Repository) -> repository::PrunePlan {
 }
 
 fn is_clean(repository: &Repository) -> bool {
-    repository.check(Level::Data, &Progress::new(), &Cancel::new()).unwrap().findings.is_empty()
+    repository
+        .check(Level::Data, &Progress::new(), &Cancel::new())
+        .unwrap()
+        .findings
+        .is_empty()
 }
 
 #[test]
@@ -25,7 +29,9 @@ fn what_nobody_uses_goes_and_all_else_stays() {
     let second = write(&repository, None, &sample::files(2), 2).unwrap();
     assert!(prune(&repository).is_empty());
     repository.forget(&[first.id]).unwrap();
-    let planned = repository.plan_prune(0, &Progress::new(), &Cancel::new()).unwrap();
+    let planned = repository
+        .plan_prune(0, &Progress::new(), &Cancel::new())
+        .unwrap();
     let done = prune(&repository);
     assert_eq!(planned, done);
     assert!(done.bytes_freed > 1_000_000);
@@ -42,11 +48,17 @@ fn a_young_pack_is_spared() {
     let first = write(&repository, None, &sample::files(1), 1).unwrap();
     repository.forget(&[first.id]).unwrap();
     let packs = storage.list(Class::Pack).unwrap().len();
-    let plan = repository.prune(GRACE_MS, &Progress::new(), &Cancel::new()).unwrap();
+    let plan = repository
+        .prune(GRACE_MS, &Progress::new(), &Cancel::new())
+        .unwrap();
     assert_eq!((plan.delete_unused.len(), plan.wait.len()), (0, packs));
     assert_eq!(storage.list(Class::Pack).unwrap().len(), packs);
     let plan = prune(&repository);
-    assert_eq!(plan.delete_unindexed.len(), packs, "the second phase finds them without their index");
+    assert_eq!(
+        plan.delete_unindexed.len(),
+        packs,
+        "the second phase finds them without their index"
+    );
     assert_eq!(storage.list(Class::Pack).unwrap(), []);
 }
 
@@ -74,14 +86,21 @@ fn a_backup_that_begins_while_a_prune_deletes_is_refused() {
     let hooked = Faulty::new(storage.clone(), Fault::Never).before(move |operation| {
         if matches!(operation, Operation::Delete(Class::Pack, _)) {
             let other = open(&inner).unwrap();
-            outcomes.lock().unwrap().push(write(&other, None, &sample::files(3), 3).map(|_| ()).map_err(|problem| problem.kind()));
+            outcomes.lock().unwrap().push(
+                write(&other, None, &sample::files(3), 3)
+                    .map(|_| ())
+                    .map_err(|problem| problem.kind()),
+            );
         }
     });
     let repository = Repository::open(Arc::new(hooked), sample::PASSWORD, options()).unwrap();
     prune(&repository);
     let seen = seen.lock().unwrap();
     assert!(!seen.is_empty());
-    assert!(seen.iter().all(|outcome| *outcome == Err(Kind::Locked)), "{seen:?}");
+    assert!(
+        seen.iter().all(|outcome| *outcome == Err(Kind::Locked)),
+        "{seen:?}"
+    );
 }
 
 #[test]
@@ -91,7 +110,9 @@ fn two_writers_at_once_both_commit() {
     std::thread::scope(|scope| {
         for seed in 1..=3 {
             let storage = &storage;
-            scope.spawn(move || write(&open(storage).unwrap(), None, &sample::files(seed), seed as i64).unwrap());
+            scope.spawn(move || {
+                write(&open(storage).unwrap(), None, &sample::files(seed), seed as i64).unwrap()
+            });
         }
     });
     let repository = open(&storage).unwrap();
@@ -110,7 +131,10 @@ fn an_incomplete_index_stops_a_prune() {
         storage.delete(Class::Index, &found.id).unwrap();
     }
     let packs = storage.list(Class::Pack).unwrap().len();
-    let stopped = open(&storage).unwrap().prune(0, &Progress::new(), &Cancel::new()).unwrap_err();
+    let stopped = open(&storage)
+        .unwrap()
+        .prune(0, &Progress::new(), &Cancel::new())
+        .unwrap_err();
     assert!(stopped.message().contains("nothing was deleted"), "{stopped}");
     assert_eq!(storage.list(Class::Pack).unwrap().len(), packs);
     let mended = open(&storage).unwrap();
@@ -124,7 +148,11 @@ fn copying_gives_the_same_files_under_another_key_and_adds_nothing_twice() {
     let (source, target) = (create(&from), create(&to));
     write(&source, None, &sample::files(1), 1).unwrap();
     write(&source, None, &sample::files(2), 2).unwrap();
-    let copy = || source.copy_to(&target, &[], &Progress::new(), &Cancel::new()).unwrap();
+    let copy = || {
+        source
+            .copy_to(&target, &[], &Progress::new(), &Cancel::new())
+            .unwrap()
+    };
     assert_eq!(copy().snapshots, 2);
     assert_eq!(copy(), repository::Copied::default());
     let copied = target.snapshots().unwrap();

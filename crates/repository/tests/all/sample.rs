@@ -15,7 +15,12 @@ pub(crate) const PASSWORD: &str = "a password for tests";
 pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 pub(crate) fn options() -> Options {
-    Options { cost: Cost::GENERATED, threads: 2, pack_size: 64 << 10, ..Options::default() }
+    Options {
+        cost: Cost::GENERATED,
+        threads: 2,
+        pack_size: 64 << 10,
+        ..Options::default()
+    }
 }
 
 pub(crate) fn memory() -> Arc<dyn Storage> {
@@ -56,13 +61,27 @@ pub(crate) fn files(seed: u64) -> Files {
 }
 
 pub(crate) fn meta(time_ms: i64) -> SnapshotMeta {
-    SnapshotMeta { time_ms, hostname: "test".into(), paths: vec!["/test".into()], ..SnapshotMeta::default() }
+    SnapshotMeta {
+        time_ms,
+        hostname: "test".into(),
+        paths: vec!["/test".into()],
+        ..SnapshotMeta::default()
+    }
 }
 
-pub(crate) fn write(repository: &Repository, parent: Option<&Snapshot>, files: &Files, time_ms: i64) -> Result<Snapshot> {
+pub(crate) fn write(
+    repository: &Repository,
+    parent: Option<&Snapshot>,
+    files: &Files,
+    time_ms: i64,
+) -> Result<Snapshot> {
     let mut writer = repository.writer(parent, &Progress::new(), &Cancel::new())?;
     for (path, bytes) in files {
-        writer.entry(path, Meta::file(bytes.len() as u64), Content::Bytes(bytes.clone()))?;
+        writer.entry(
+            path,
+            Meta::file(bytes.len() as u64),
+            Content::Bytes(bytes.clone()),
+        )?;
     }
     writer.finish(&meta(time_ms))
 }

@@ -19,7 +19,9 @@ fn what_goes_in_comes_out() {
     let snapshot = write(&repository, None, &files, 1000).unwrap();
     assert_eq!(read(&repository, &snapshot).unwrap(), files);
     assert_eq!(read(&open(&storage).unwrap(), &snapshot).unwrap(), files);
-    let report = repository.check(Level::Data, &Progress::new(), &Cancel::new()).unwrap();
+    let report = repository
+        .check(Level::Data, &Progress::new(), &Cancel::new())
+        .unwrap();
     assert_eq!(report.findings, []);
 }
 
@@ -49,14 +51,22 @@ fn a_change_adds_the_change_only() {
 #[test]
 fn an_unchanged_file_is_not_opened() {
     let repository = create(&memory());
-    let on_disk = Meta { inode: 7, ..Meta::file(3) };
+    let on_disk = Meta {
+        inode: 7,
+        ..Meta::file(3)
+    };
     let backup = |parent, content| {
-        let mut writer = repository.writer(parent, &Progress::new(), &Cancel::new()).unwrap();
+        let mut writer = repository
+            .writer(parent, &Progress::new(), &Cancel::new())
+            .unwrap();
         writer.entry(Path::new("a"), on_disk.clone(), content).unwrap();
         writer.finish(&meta(1)).unwrap()
     };
     let first = backup(None, Content::Bytes(b"abc".to_vec()));
-    let never = Content::Stream { open: Box::new(|| panic!("opened")), chunking: Chunking::Auto };
+    let never = Content::Stream {
+        open: Box::new(|| panic!("opened")),
+        chunking: Chunking::Auto,
+    };
     let second = backup(Some(&first), never);
     assert_eq!(first.tree, second.tree);
 }
@@ -68,7 +78,13 @@ fn a_dropped_writer_commits_nothing_but_its_packs_are_used_again() {
     let files = sample::files(1);
     let mut writer = repository.writer(None, &Progress::new(), &Cancel::new()).unwrap();
     for (path, bytes) in &files {
-        writer.entry(path, Meta::file(bytes.len() as u64), Content::Bytes(bytes.clone())).unwrap();
+        writer
+            .entry(
+                path,
+                Meta::file(bytes.len() as u64),
+                Content::Bytes(bytes.clone()),
+            )
+            .unwrap();
     }
     writer.settle().unwrap();
     drop(writer);
@@ -86,7 +102,9 @@ fn cancelling_ends_a_backup_without_a_snapshot() {
     let repository = create(&memory());
     let cancel = Cancel::new();
     let mut writer = repository.writer(None, &Progress::new(), &cancel).unwrap();
-    writer.entry(Path::new("a"), Meta::file(1), Content::Bytes(vec![1])).unwrap();
+    writer
+        .entry(Path::new("a"), Meta::file(1), Content::Bytes(vec![1]))
+        .unwrap();
     cancel.cancel();
     assert_eq!(writer.finish(&meta(1)).unwrap_err().kind(), Kind::Cancelled);
     assert_eq!(repository.snapshots().unwrap(), []);
@@ -109,11 +127,25 @@ fn a_stream_that_breaks_is_reported_and_left_out() {
     let repository = create(&memory());
     let mut writer = repository.writer(None, &Progress::new(), &Cancel::new()).unwrap();
     let open: model::Opener = Box::new(|| Ok(Box::new(Broken(20_000_000))));
-    writer.entry(Path::new("bad"), Meta::file(0), Content::Stream { open, chunking: Chunking::Auto }).unwrap();
-    writer.entry(Path::new("good"), Meta::file(1), Content::Bytes(vec![1])).unwrap();
+    writer
+        .entry(
+            Path::new("bad"),
+            Meta::file(0),
+            Content::Stream {
+                open,
+                chunking: Chunking::Auto,
+            },
+        )
+        .unwrap();
+    writer
+        .entry(Path::new("good"), Meta::file(1), Content::Bytes(vec![1]))
+        .unwrap();
     writer.settle().unwrap();
     let unread = writer.unread();
-    assert_eq!((unread[0].path.as_path(), unread[0].kept), (Path::new("bad"), false));
+    assert_eq!(
+        (unread[0].path.as_path(), unread[0].kept),
+        (Path::new("bad"), false)
+    );
     assert!(unread[0].why.contains("dying"));
     let snapshot = writer.finish(&meta(1)).unwrap();
     assert_eq!(read(&repository, &snapshot).unwrap().len(), 1);
@@ -124,12 +156,19 @@ fn a_name_twice_is_refused() {
     let repository = create(&memory());
     let mut writer = repository.writer(None, &Progress::new(), &Cancel::new()).unwrap();
     for _ in 0..2 {
-        writer.entry(Path::new("d/a"), Meta::file(1), Content::Bytes(vec![1])).unwrap();
+        writer
+            .entry(Path::new("d/a"), Meta::file(1), Content::Bytes(vec![1]))
+            .unwrap();
     }
     assert!(writer.finish(&meta(1)).is_err());
     for path in ["../a", "/a", "a/../b", ""] {
         let mut writer = repository.writer(None, &Progress::new(), &Cancel::new()).unwrap();
-        assert!(writer.entry(Path::new(path), Meta::file(0), Content::None).is_err(), "{path}");
+        assert!(
+            writer
+                .entry(Path::new(path), Meta::file(0), Content::None)
+                .is_err(),
+            "{path}"
+        );
     }
 }
 
@@ -137,13 +176,32 @@ fn a_name_twice_is_refused() {
 fn settling_gives_the_parts_and_the_writer_goes_on() {
     let repository = create(&memory());
     let mut writer = repository.writer(None, &Progress::new(), &Cancel::new()).unwrap();
-    writer.entry(Path::new("world/level.dat"), Meta::file(3), Content::Bytes(b"abc".to_vec())).unwrap();
+    writer
+        .entry(
+            Path::new("world/level.dat"),
+            Meta::file(3),
+            Content::Bytes(b"abc".to_vec()),
+        )
+        .unwrap();
     let settled = writer.settle().unwrap();
     assert_eq!(settled[0].name, Path::new("world"));
     assert!(settled[0].tree.is_some());
-    writer.entry(Path::new("manifest.json"), Meta::file(2), Content::Bytes(b"{}".to_vec())).unwrap();
+    writer
+        .entry(
+            Path::new("manifest.json"),
+            Meta::file(2),
+            Content::Bytes(b"{}".to_vec()),
+        )
+        .unwrap();
     let snapshot = writer.finish(&meta(1)).unwrap();
-    let names: Vec<_> = repository.tree(&snapshot).unwrap().list(Path::new("")).unwrap().into_iter().map(|e| e.path).collect();
+    let names: Vec<_> = repository
+        .tree(&snapshot)
+        .unwrap()
+        .list(Path::new(""))
+        .unwrap()
+        .into_iter()
+        .map(|e| e.path)
+        .collect();
     assert_eq!(names, [Path::new("manifest.json"), Path::new("world")]);
 }
 
@@ -169,7 +227,10 @@ fn content_is_compared_without_reading_the_repository() {
     let bytes = noise(5, 2_000_000);
     let snapshot = write(&repository, None, &Files::from([("f".into(), bytes.clone())]), 1).unwrap();
     let tree = repository.tree(&snapshot).unwrap();
-    let same = |bytes: &[u8]| tree.same_content(Path::new("f"), &mut &bytes[..], &Cancel::new()).unwrap();
+    let same = |bytes: &[u8]| {
+        tree.same_content(Path::new("f"), &mut &bytes[..], &Cancel::new())
+            .unwrap()
+    };
     assert!(same(&bytes));
     assert!(!same(&bytes[1..]));
     assert!(!same(&[&bytes[..], b"x"].concat()));
@@ -183,7 +244,10 @@ fn a_wrong_password_and_a_missing_repository_are_told_apart() {
     let wrong = Repository::open(storage.clone(), "another", options()).unwrap_err();
     assert_eq!(wrong.kind(), Kind::WrongPassword);
     assert!(wrong.hint_text().is_some());
-    assert_eq!(Repository::create(storage, "x", options()).unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(
+        Repository::create(storage, "x", options()).unwrap_err().kind(),
+        Kind::Conflict
+    );
 }
 
 #[test]
@@ -193,7 +257,12 @@ fn passwords_come_and_go_but_never_the_last() {
     let second = repository.add_password("second", options().cost).unwrap();
     let reopened = Repository::open(storage.clone(), "second", options()).unwrap();
     assert!(repository.remove_key_file(&second, "second").is_err());
-    let first = *reopened.key_files().unwrap().iter().find(|id| **id != second).unwrap();
+    let first = *reopened
+        .key_files()
+        .unwrap()
+        .iter()
+        .find(|id| **id != second)
+        .unwrap();
     reopened.remove_key_file(&first, "second").unwrap();
     assert_eq!(open(&storage).unwrap_err().kind(), Kind::WrongPassword);
     assert!(repository.add_password(" padded ", options().cost).is_err());
@@ -206,7 +275,11 @@ fn any_tree() -> impl Strategy<Value = Files> {
     proptest::collection::vec((path, bytes), 0..12).prop_map(|entries| {
         let files: HashMap<String, Vec<u8>> = entries.into_iter().collect();
         let is_dir = |path: &String| files.keys().any(|other| other.starts_with(&format!("{path}/")));
-        files.iter().filter(|(path, _)| !is_dir(path)).map(|(path, bytes)| (path.into(), bytes.clone())).collect()
+        files
+            .iter()
+            .filter(|(path, _)| !is_dir(path))
+            .map(|(path, bytes)| (path.into(), bytes.clone()))
+            .collect()
     })
 }
 

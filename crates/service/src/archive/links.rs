@@ -4,7 +4,7 @@
 //! `..` above the root, or an absolute target, is outside. A link that goes in circles, or through more links than a
 //! kernel follows, leads nowhere and so not outside. The work for all links together is bounded.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use model::{Cancel, FileKind, Result};
 
@@ -76,7 +76,7 @@ fn queue<'a>(target: &'a Path, todo: &mut Vec<Component<'a>>) {
     todo.extend(target.components().rev());
 }
 
-fn link_at<'a>(index: &'a Index, at: &PathBuf, component: Component<'_>) -> Option<&'a Path> {
+fn link_at<'a>(index: &'a Index, at: &Path, component: Component<'_>) -> Option<&'a Path> {
     if !matches!(component, Component::Normal(_)) {
         return None;
     }

@@ -21,10 +21,22 @@ use crate::{Context, Journal, Materialize, Outcome, Request, Tree};
 /// Kept free beyond what is written.
 const MARGIN: u64 = 16 << 20;
 
-pub(super) fn apply(folder: &Folder, request: &Request<'_>, tree: &dyn Tree, journal: &mut dyn Journal, cx: &Context) -> Result<Outcome> {
+pub(super) fn apply(
+    folder: &Folder,
+    request: &Request<'_>,
+    tree: &dyn Tree,
+    journal: &mut dyn Journal,
+    cx: &Context,
+) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for part in folder.chosen(&request.wanted.parts)? {
-        let items: Vec<&Item> = request.plan.draft.items.iter().filter(|item| item.part == part.name).collect();
+        let items: Vec<&Item> = request
+            .plan
+            .draft
+            .items
+            .iter()
+            .filter(|item| item.part == part.name)
+            .collect();
         if items.is_empty() {
             continue;
         }
@@ -49,15 +61,30 @@ fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Problem {
 impl<'a> Swap<'a> {
     fn new(part: &'a Part, items: &[&Item], tree: &'a dyn Tree, cx: &'a Context) -> Result<Self> {
         let parent = part.root.parent().unwrap_or(Path::new("/"));
-        let name = part.root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = part
+            .root
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let staging = parent.join(format!(".cairn-restore-{}-{name}", cx.job));
-        let numbered = items.iter().enumerate().map(|(number, item)| Ok((number, item.action, path_of(item)?, item.kind == "folder")));
-        Ok(Swap { part, items: numbered.collect::<Result<_>>()?, tree, cx, staging })
+        let numbered = items
+            .iter()
+            .enumerate()
+            .map(|(number, item)| Ok((number, item.action, path_of(item)?, item.kind == "folder")));
+        Ok(Swap {
+            part,
+            items: numbered.collect::<Result<_>>()?,
+            tree,
+            cx,
+            staging,
+        })
     }
 
     fn run(&self, journal: &mut dyn Journal, counts: &mut Counts) -> Result<()> {
         let key = |step: &str| format!("{step}:{}", self.part.name);
-        let is_done = |journal: &dyn Journal, step: &str| journal.find(&key(step)).is_some_and(|step| step.done);
+        let is_done =
+            |journal: &dyn Journal, step: &str| journal.find(&key(step)).is_some_and(|step| step.done);
         if is_done(journal, "finished") {
             return Ok(());
         }
@@ -83,7 +110,11 @@ impl<'a> Swap<'a> {
     }
 
     fn target(&self, relative: &Path) -> PathBuf {
-        if relative.as_os_str().is_empty() { self.part.root.clone() } else { self.part.root.join(relative) }
+        if relative.as_os_str().is_empty() {
+            self.part.root.clone()
+        } else {
+            self.part.root.join(relative)
+        }
     }
 
     /// Writes everything that will come.
@@ -99,12 +130,25 @@ impl<'a> Swap<'a> {
             .map(|(number, _, path, _)| (self.part.tree.join(path), PathBuf::from(number.to_string())))
             .collect();
         self.check_space(&entries)?;
-        for dir in [self.staging.clone(), self.staging.join("new"), self.staging.join("old")] {
+        for dir in [
+            self.staging.clone(),
+            self.staging.join("new"),
+            self.staging.join("old"),
+        ] {
             let parent = dir.parent().unwrap_or(Path::new("/"));
             fs::create_dir_all(parent).map_err(io("cannot make", parent))?;
-            fs::DirBuilder::new().mode(0o700).create(&dir).map_err(io("cannot make", &dir))?;
+            fs::DirBuilder::new()
+                .mode(0o700)
+                .create(&dir)
+                .map_err(io("cannot make", &dir))?;
         }
-        self.tree.materialize(&Materialize { into: self.staging.join("new"), entries }, self.cx)?;
+        self.tree.materialize(
+            &Materialize {
+                into: self.staging.join("new"),
+                entries,
+            },
+            self.cx,
+        )?;
         self.make_durable()
     }
 
@@ -116,7 +160,12 @@ impl<'a> Swap<'a> {
         match free_bytes(&self.part.root) {
             Some(free) if free < needed => Err(Problem::new(
                 Kind::NoSpace,
-                format!("{} are needed beside {}, and {} are free", model::Size(needed), self.part.root.display(), model::Size(free)),
+                format!(
+                    "{} are needed beside {}, and {} are free",
+                    model::Size(needed),
+                    self.part.root.display(),
+                    model::Size(free)
+                ),
             )
             .hint("free some space, or restore less at a time with --path; nothing was changed")),
             _ => Ok(()),
@@ -135,6 +184,10 @@ impl<'a> Swap<'a> {
     /// Moves the old away and the new into place, item by item; each move is idempotent.
     fn swap(&self, counts: &mut Counts) -> Result<()> {
         self.cx.progress.phase("swapping");
+        if self.part.root.symlink_metadata().is_err() && self.part.tree == Path::new("") {
+            // A new folder to unpack into has no item of its own in the plan.
+            fs::create_dir_all(&self.part.root).map_err(io("cannot make", &self.part.root))?;
+        }
         self.cx.progress.expect(self.items.len() as u64, 0);
         for (number, action, relative, is_dir) in &self.items {
             let target = self.target(relative);
@@ -181,7 +234,10 @@ impl<'a> Swap<'a> {
             Ok(_) => self.move_away(number, target)?,
             Err(_) => {}
         }
-        fs::DirBuilder::new().mode(0o700).create(target).map_err(io("cannot make", target))
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(target)
+            .map_err(io("cannot make", target))
     }
 
     /// Mode, owner and times of folders, deepest first: also of those in which something was changed.
@@ -210,7 +266,9 @@ impl<'a> Swap<'a> {
     fn clean_up(&self) -> Result<()> {
         make_removable(&self.staging);
         match fs::remove_dir_all(&self.staging) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("cannot remove", &self.staging)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(io("cannot remove", &self.staging)(error))
+            }
             _ => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use super::walk::{WalkOptions, Walked, root_meta, walk};
 use super::{Folder, Part};
 use crate::{Captured, CapturedPart, Context, Inspection, Obstacle, PartInfo, Sink};
 
-pub(super) fn inspect(folder: &Folder, _cx: &Context) -> Result<Inspection> {
+pub(super) fn inspect(folder: &Folder) -> Inspection {
     let mut inspection = Inspection::default();
     for part in &folder.parts {
         inspection.parts.push(PartInfo {
@@ -22,12 +22,15 @@ pub(super) fn inspect(folder: &Folder, _cx: &Context) -> Result<Inspection> {
             inspection.obstacles.push(Obstacle {
                 part: Some(part.name.clone()),
                 message: problem.message().to_owned(),
-                hint: problem.hint_text().unwrap_or("check that the folder exists and can be read").to_owned(),
+                hint: problem
+                    .hint_text()
+                    .unwrap_or("check that the folder exists and can be read")
+                    .to_owned(),
                 blocking: true,
             });
         }
     }
-    Ok(inspection)
+    inspection
 }
 
 fn rules(folder: &Folder, part: &Part) -> Result<IgnoreRules> {
@@ -42,20 +45,37 @@ pub(super) fn options(folder: &Folder, part: &Part, cx: &Context) -> Result<Walk
     })
 }
 
-pub(super) fn capture(folder: &Folder, wanted: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
+pub(super) fn capture(
+    folder: &Folder,
+    wanted: &[String],
+    sink: &mut dyn Sink,
+    cx: &Context,
+) -> Result<Captured> {
     let mut captured = Captured::default();
     for part in folder.chosen(wanted)? {
+        if cx.absent_is_empty && part.root.symlink_metadata().is_err() {
+            sink.entry(&part.tree, Meta::dir(), Content::None)?;
+            captured.parts.push(captured_part(part, &Walked::default()));
+            continue;
+        }
         let root = root_meta(&part.root)?;
         sink.entry(&part.tree, root, Content::None)?;
-        let walked = walk(&part.root, &options(folder, part, cx)?, &mut |path: &Path, meta: Meta, content: Content| {
-            sink.entry(&part.tree.join(path), meta, content)
-        })?;
+        let walked = walk(
+            &part.root,
+            &options(folder, part, cx)?,
+            &mut |path: &Path, meta: Meta, content: Content| sink.entry(&part.tree.join(path), meta, content),
+        )?;
         for (path, why) in &walked.skipped {
             sink.skipped(&part.tree.join(path), why.clone());
         }
         captured.parts.push(captured_part(part, &walked));
     }
-    captured.left_out = folder.settings.ignore.iter().map(|pattern| format!("what matches {pattern}")).collect();
+    captured.left_out = folder
+        .settings
+        .ignore
+        .iter()
+        .map(|pattern| format!("what matches {pattern}"))
+        .collect();
     Ok(captured)
 }
 
@@ -66,6 +86,10 @@ fn captured_part(part: &Part, walked: &Walked) -> CapturedPart {
         holds: model::counted(walked.files, "file", "files"),
         items: walked.entries,
         bytes: walked.bytes,
-        warnings: walked.skipped.iter().map(|(path, why)| format!("{}: {why}", path.display())).collect(),
+        warnings: walked
+            .skipped
+            .iter()
+            .map(|(path, why)| format!("{}: {why}", path.display()))
+            .collect(),
     }
 }

@@ -24,11 +24,19 @@ const SPEED: u64 = 200 << 20;
 pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
     let mut draft = Draft::default();
     for part in folder.chosen(&wanted.parts)? {
-        let comparison = Comparison { part, tree, wanted, cx, rules: options(folder, part, cx)?.ignore };
+        let comparison = Comparison {
+            part,
+            tree,
+            wanted,
+            cx,
+            rules: options(folder, part, cx)?.ignore,
+        };
         comparison.plan(folder, &mut draft)?;
     }
     // Deletions first, of what lies deepest first; then everything else from the top down.
-    draft.items.sort_by_cached_key(|item| (item.action != Action::Delete, item.part.clone()));
+    draft
+        .items
+        .sort_by_cached_key(|item| (item.action != Action::Delete, item.part.clone()));
     draft.seconds_estimate = draft.bytes / SPEED + draft.items.len() as u64 / 20_000;
     Ok(draft)
 }
@@ -76,41 +84,60 @@ impl Comparison<'_> {
     /// Folders above a chosen path are made when they are missing, and otherwise let be.
     fn is_above_a_chosen(&self, relative: &Path) -> bool {
         let full = self.part.tree.join(relative);
-        self.wanted.paths.iter().any(|path| path.starts_with(&full) && *path != full)
+        self.wanted
+            .paths
+            .iter()
+            .any(|path| path.starts_with(&full) && *path != full)
     }
 
     fn living(&self, folder: &Folder) -> Result<Living> {
         let mut living = Living::new();
         match self.part.root.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(living),
-            Err(error) => return Err(Problem::io(format!("cannot look at {}", self.part.root.display()), error)),
+            Err(error) => {
+                return Err(Problem::io(
+                    format!("cannot look at {}", self.part.root.display()),
+                    error,
+                ));
+            }
             Ok(meta) if !meta.is_dir() => {
-                return Err(Problem::new(model::Kind::Conflict, format!("{} is no folder", self.part.root.display()))
-                    .hint("move it away, or restore elsewhere with --to"));
+                return Err(Problem::new(
+                    model::Kind::Conflict,
+                    format!("{} is no folder", self.part.root.display()),
+                )
+                .hint("move it away, or restore elsewhere with --to"));
             }
             Ok(_) => {}
         }
         if self.is_chosen(Path::new("")) && self.part.tree != Path::new("") {
             living.insert(PathBuf::new(), super::walk::root_meta(&self.part.root)?);
         }
-        let walked = walk(&self.part.root, &options(folder, self.part, self.cx)?, &mut |path, meta, _| {
-            let is_staging = path.components().count() == 1 && is_staging(path);
-            if !is_staging && (self.is_chosen(path) || self.is_above_a_chosen(path)) {
-                living.insert(path.to_path_buf(), meta);
-            }
-            Ok(())
-        })?;
+        let walked = walk(
+            &self.part.root,
+            &options(folder, self.part, self.cx)?,
+            &mut |path, meta, _| {
+                let is_staging = path.components().count() == 1 && is_staging(path);
+                if !is_staging && (self.is_chosen(path) || self.is_above_a_chosen(path)) {
+                    living.insert(path.to_path_buf(), meta);
+                }
+                Ok(())
+            },
+        )?;
         match walked.skipped.iter().find(|(_, why)| !why.contains("socket")) {
             None => Ok(living),
-            Some((path, why)) => Err(Problem::new(model::Kind::Io, format!("{} cannot be read: {why}", self.part.root.join(path).display()))
-                .hint("a restore must know what is there; mend that first, or choose other paths with --path")),
+            Some((path, why)) => Err(Problem::new(
+                model::Kind::Io,
+                format!("{} cannot be read: {why}", self.part.root.join(path).display()),
+            )
+            .hint("a restore must know what is there; mend that first, or choose other paths with --path")),
         }
     }
 
     fn backup(&self) -> Result<BTreeMap<PathBuf, Entry>> {
         let mut found = BTreeMap::new();
         let top = self.tree.stat(&self.part.tree)?.ok_or_else(|| {
-            Problem::not_found(format!("the backup holds no part “{}”", self.part.name)).hint("`cairn show` lists the parts of a backup")
+            Problem::not_found(format!("the backup holds no part “{}”", self.part.name))
+                .hint("`cairn show` lists the parts of a backup")
         })?;
         if self.part.tree != Path::new("") && self.is_chosen(Path::new("")) {
             found.insert(PathBuf::new(), top);
@@ -119,7 +146,11 @@ impl Comparison<'_> {
         while let Some(dir) = open.pop() {
             self.cx.cancel.check()?;
             for entry in self.tree.list(&dir)? {
-                let relative = entry.path.strip_prefix(&self.part.tree).unwrap_or(&entry.path).to_path_buf();
+                let relative = entry
+                    .path
+                    .strip_prefix(&self.part.tree)
+                    .unwrap_or(&entry.path)
+                    .to_path_buf();
                 let (chosen, above) = (self.is_chosen(&relative), self.is_above_a_chosen(&relative));
                 if self.rules.leaves_out(&relative, entry.meta.is_dir()) || !(chosen || above) {
                     continue;
@@ -130,11 +161,14 @@ impl Comparison<'_> {
                 found.insert(relative, entry);
             }
         }
-        match self.wanted.paths.iter().find(|path| path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())) {
+        match self.wanted.paths.iter().find(|path| {
+            path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())
+        }) {
             None => Ok(found),
-            Some(path) => {
-                Err(Problem::not_found(format!("“{}” is not in this backup", path.display())).hint("`cairn ls` lists what is"))
-            }
+            Some(path) => Err(
+                Problem::not_found(format!("“{}” is not in this backup", path.display()))
+                    .hint("`cairn ls` lists what is"),
+            ),
         }
     }
 
@@ -143,7 +177,11 @@ impl Comparison<'_> {
         if self.is_above_a_chosen(relative) && now.is_dir() && then.is_dir() {
             return Ok(true);
         }
-        let owner = |meta: &Meta| rustix::process::geteuid().is_root().then_some((meta.uid, meta.gid));
+        let owner = |meta: &Meta| {
+            rustix::process::geteuid()
+                .is_root()
+                .then_some((meta.uid, meta.gid))
+        };
         let is_link = matches!(now.kind, FileKind::Symlink { .. });
         let same = now.kind == then.kind
             && (is_link || now.mode == then.mode)
@@ -155,7 +193,8 @@ impl Comparison<'_> {
             return Ok(same);
         }
         let path = self.part.root.join(relative);
-        let mut file = open_living(&path).map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+        let mut file = open_living(&path)
+            .map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
         self.tree.same_content(&entry.path, &mut file, self.cx)
     }
 
@@ -190,14 +229,20 @@ impl Comparison<'_> {
 
 /// The relative path that an item is about.
 pub(super) fn path_of(item: &Item) -> Result<PathBuf> {
-    let text = item.data.get("path").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let bytes = hex::decode(text).map_err(|_| Problem::damaged("a stored plan names a path that cannot be read"))?;
+    let text = item
+        .data
+        .get("path")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
+    let bytes =
+        hex::decode(text).map_err(|_| Problem::damaged("a stored plan names a path that cannot be read"))?;
     Ok(PathBuf::from(OsStr::from_bytes(&bytes)))
 }
 
 /// Folders that an apply made.
 pub(super) fn is_staging(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".cairn-restore-"))
+    path.file_name()
+        .is_some_and(|name| name.as_bytes().starts_with(b".cairn-restore-"))
 }
 
 /// Free bytes of the file system on which the folder lies, or will lie.
@@ -219,9 +264,19 @@ fn word(meta: &Meta) -> &'static str {
 }
 
 fn fingerprint(meta: &Meta) -> String {
-    let Meta { size, mtime, inode, mode, .. } = meta;
+    let Meta {
+        size,
+        mtime,
+        inode,
+        mode,
+        ..
+    } = meta;
     // A folder's own time changes with every file in it; its items tell that.
-    if meta.is_dir() { format!("{mode:o}") } else { format!("{size}-{}.{}-{inode}-{mode:o}", mtime.seconds, mtime.nanos) }
+    if meta.is_dir() {
+        format!("{mode:o}")
+    } else {
+        format!("{size}-{}.{}-{inode}-{mode:o}", mtime.seconds, mtime.nanos)
+    }
 }
 
 fn detail(action: Action, meta: &Meta, now: Option<&Meta>) -> String {

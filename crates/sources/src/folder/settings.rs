@@ -37,7 +37,8 @@ fn is_no(value: &bool) -> bool {
 
 impl FolderSettings {
     pub fn from_json(settings: &serde_json::Value) -> Result<Self> {
-        Self::deserialize(settings).map_err(|error| Problem::invalid(format!("the settings of a folder source: {error}")))
+        Self::deserialize(settings)
+            .map_err(|error| Problem::invalid(format!("the settings of a folder source: {error}")))
     }
 
     /// One part per path, named after its folder; two folders of one name get their numbers.
@@ -47,13 +48,27 @@ impl FolderSettings {
         }
         let mut parts: Vec<Part> = Vec::new();
         for path in &self.paths {
-            let root = std::path::absolute(path).map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))?;
-            let plain = root.file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned());
-            let plain = if plain == "manifest.json" { "manifest.json-folder".to_owned() } else { plain };
+            let root = std::path::absolute(path)
+                .map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))?;
+            let plain = root
+                .file_name()
+                .map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned());
+            let plain = if plain == "manifest.json" {
+                "manifest.json-folder".to_owned()
+            } else {
+                plain
+            };
             let taken = |name: &str| parts.iter().any(|part| part.name == name);
             let numbered = (2..).map(|number| format!("{plain}-{number}"));
-            let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(plain);
-            parts.push(Part { tree: PathBuf::from(&name), name, root });
+            let name = std::iter::once(plain.clone())
+                .chain(numbered)
+                .find(|name| !taken(name))
+                .unwrap_or(plain);
+            parts.push(Part {
+                tree: PathBuf::from(&name),
+                name,
+                root,
+            });
         }
         Ok(parts)
     }

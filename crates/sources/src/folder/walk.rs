@@ -138,7 +138,10 @@ impl<'a> Walker<'a> {
     fn entry(&mut self, dir: &OwnedFd, name: &CString, visit: &mut Visit<'_>) -> Result<()> {
         let stat = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            Err(error) => return Ok(self.skip(error)),
+            Err(error) => {
+                self.skip(error);
+                return Ok(());
+            }
         };
         let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         if self.options.ignore.matches(&self.relative, is_dir) {
@@ -151,7 +154,10 @@ impl<'a> Walker<'a> {
         };
         let mut meta = match self.meta(&stat, link) {
             Ok(meta) => meta,
-            Err(error) => return Ok(self.skip(error)),
+            Err(error) => {
+                self.skip(error);
+                return Ok(());
+            }
         };
         if meta.kind == FileKind::Socket {
             self.seen

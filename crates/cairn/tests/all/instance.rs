@@ -1,0 +1,137 @@
+//! An instance in a temporary folder, and the program run on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) struct Instance {
+    pub(crate) dir: TempDir,
+}
+
+/// What a run printed.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// The last line of stdout.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(self.out.lines().last().unwrap_or_default()).unwrap()
+    }
+
+    /// The problem on stderr.
+    pub(crate) fn problem(&self) -> Value {
+        serde_json::from_str::<Value>(self.err.lines().last().unwrap_or_default()).unwrap()["error"].clone()
+    }
+}
+
+impl Instance {
+    pub(crate) fn new() -> Self {
+        Instance {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+        command
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("CAIRN_DATA", self.data());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    /// Runs it, whatever comes of it.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        finished(&self.command().args(arguments).output().unwrap())
+    }
+
+    /// Runs it with `--json`; it must succeed.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Value {
+        let run = self.run(&[&["--json"], arguments].concat());
+        assert_eq!(run.code, 0, "{arguments:?}: {}{}", run.out, run.err);
+        run.json()
+    }
+
+    /// Runs it with `--json`; it must fail with this exit code. The problem.
+    pub(crate) fn fails(&self, code: i32, arguments: &[&str]) -> Value {
+        let run = self.run(&[&["--json"], arguments].concat());
+        assert_eq!(run.code, code, "{arguments:?}: {}{}", run.out, run.err);
+        let problem = run.problem();
+        assert!(
+            problem["message"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty())
+        );
+        problem
+    }
+
+    /// A small game server's folder.
+    pub(crate) fn make_world(&self) -> PathBuf {
+        let world = self.path("world");
+        fs::create_dir_all(world.join("region")).unwrap();
+        fs::create_dir_all(world.join("empty")).unwrap();
+        fs::write(world.join("level.dat"), b"level one").unwrap();
+        fs::write(world.join("region/r.0.0.mca"), vec![7; 300_000]).unwrap();
+        fs::write(world.join("region/r.0.1.mca"), vec![8; 100_000]).unwrap();
+        std::os::unix::fs::symlink("level.dat", world.join("latest")).unwrap();
+        world
+    }
+}
+
+pub(crate) fn finished(output: &Output) -> Run {
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Names, kinds, modes, times and bytes of everything below.
+pub(crate) fn look(root: &Path) -> Vec<(PathBuf, u32, i64, Vec<u8>)> {
+    use std::os::unix::fs::MetadataExt;
+    let mut seen = Vec::new();
+    let mut open = vec![root.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = fs::symlink_metadata(&path).unwrap();
+            let bytes = if meta.is_file() {
+                fs::read(&path).unwrap()
+            } else {
+                Vec::new()
+            };
+            let time = if meta.is_symlink() {
+                0
+            } else {
+                meta.mtime_nsec() + meta.mtime()
+            };
+            seen.push((
+                path.strip_prefix(root).unwrap().to_path_buf(),
+                meta.mode(),
+                time,
+                bytes,
+            ));
+            if meta.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    seen.sort();
+    seen
+}

@@ -1,0 +1,11 @@
+//! The command line as a person uses it: the built program, real folders, a real repository.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends with the first thing that is not as it should be"
+)]
+
+mod folder;
+mod instance;
+mod problems;
+mod words;

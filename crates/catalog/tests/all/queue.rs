@@ -1,0 +1,136 @@
+//! The stories of the queue: leases, fences, turns.
+
+use catalog::Catalog;
+use catalog::jobs::{Claim, Ending, NewJob};
+use model::{Kind, Problem, Seen};
+
+fn job(id: &str, destructive: bool) -> NewJob {
+    NewJob {
+        id: id.into(),
+        kind: "restore".into(),
+        source: Some("s1".into()),
+        destructive,
+        node: "main".into(),
+        request: "{}".into(),
+        person: None,
+        created: 1,
+    }
+}
+
+fn claim(owner: &str, now_ms: i64) -> Claim<'_> {
+    Claim {
+        owner,
+        node: "main",
+        now_ms,
+        until_ms: now_ms + 60_000,
+    }
+}
+
+pub(crate) async fn jobs(catalog: &Catalog) {
+    catalog.add_job(&job("j1", false)).await.unwrap();
+    let other_node = Claim {
+        node: "elsewhere",
+        ..claim("w", 10)
+    };
+    assert_eq!(catalog.claim_job(&other_node, None).await.unwrap(), None);
+    let mine = catalog.claim_job(&claim("w1", 10), None).await.unwrap().unwrap();
+    assert_eq!(
+        (mine.state.as_str(), mine.fence, mine.started),
+        ("running", 1, Some(10))
+    );
+    let seen = Seen {
+        phase: "reading".into(),
+        bytes_done: 7,
+        ..Seen::default()
+    };
+    assert!(!catalog.beat("j1", 1, 70_000, &seen).await.unwrap());
+    assert!(catalog.cancel_job("j1", 11).await.unwrap());
+    assert!(catalog.beat("j1", 1, 70_000, &seen).await.unwrap());
+    assert_eq!(catalog.reap_jobs(60_000).await.unwrap(), Vec::<String>::new());
+    assert_eq!(catalog.reap_jobs(70_001).await.unwrap(), ["j1"]);
+    let late = Ending {
+        state: "succeeded",
+        result: None,
+        problem: None,
+    };
+    assert_eq!(
+        catalog.end_job("j1", 1, &late, 80_000).await.unwrap_err().kind(),
+        Kind::Conflict,
+        "a late worker changes nothing"
+    );
+    assert!(catalog.beat("j1", 1, 90_000, &seen).await.is_err());
+    assert!(catalog.requeue_job("j1", "interrupted").await.unwrap());
+    assert!(!catalog.requeue_job("j1", "interrupted").await.unwrap());
+    let again = catalog
+        .claim_job(&claim("w2", 90_000), Some("j1"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (again.fence, again.cancel_requested, again.started),
+        (2, 0, Some(10))
+    );
+    let problem = Problem::damaged("broken").hint("mend it");
+    let failed = Ending {
+        state: "failed",
+        result: Some("{}".into()),
+        problem: Some(&problem),
+    };
+    catalog.end_job("j1", 2, &failed, 95_000).await.unwrap();
+    let ended = catalog.job("j1").await.unwrap().unwrap();
+    assert_eq!(
+        (ended.state.as_str(), ended.error_hint.as_deref(), ended.ended),
+        ("failed", Some("mend it"), Some(95_000))
+    );
+    assert!(!catalog.cancel_job("j1", 1).await.unwrap());
+    catalog.add_job(&job("j2", false)).await.unwrap();
+    assert!(catalog.cancel_job("j2", 96_000).await.unwrap());
+    assert_eq!(catalog.job("j2").await.unwrap().unwrap().state, "cancelled");
+    assert_eq!(catalog.list_jobs(None, 10).await.unwrap().len(), 2);
+    assert_eq!(catalog.list_jobs(Some("nobody"), 10).await.unwrap(), []);
+}
+
+pub(crate) async fn destructive_jobs_of_one_source_take_turns(catalog: &Catalog) {
+    for id in ["d1", "d2"] {
+        catalog.add_job(&job(id, true)).await.unwrap();
+    }
+    let first = catalog.claim_job(&claim("w", 1), None).await.unwrap().unwrap();
+    assert_eq!(catalog.claim_job(&claim("w", 1), None).await.unwrap(), None);
+    assert_eq!(catalog.claim_job(&claim("w", 1), Some("d2")).await.unwrap(), None);
+    let done = Ending {
+        state: "succeeded",
+        result: None,
+        problem: None,
+    };
+    catalog.end_job(&first.id, first.fence, &done, 2).await.unwrap();
+    let second = catalog.claim_job(&claim("w", 1), None).await.unwrap().unwrap();
+    catalog.end_job(&second.id, second.fence, &done, 2).await.unwrap();
+}
+
+pub(crate) async fn each_job_is_claimed_once(catalog: &Catalog) {
+    for number in 0..60 {
+        let job = NewJob {
+            source: None,
+            ..job(&format!("many-{number:03}"), false)
+        };
+        catalog.add_job(&job).await.unwrap();
+    }
+    let worker = |name: String, catalog: Catalog| async move {
+        let mut mine = Vec::new();
+        while let Some(job) = catalog.claim_job(&claim(&name, 1), None).await.unwrap() {
+            mine.push(job.id);
+        }
+        mine
+    };
+    let workers: Vec<_> = (0..6)
+        .map(|n| tokio::spawn(worker(format!("w{n}"), catalog.clone())))
+        .collect();
+    let mut claimed = Vec::new();
+    for worker in workers {
+        claimed.extend(worker.await.unwrap());
+    }
+    claimed.sort();
+    let total = claimed.len();
+    claimed.dedup();
+    assert_eq!((total, claimed.len()), (60, 60));
+}
