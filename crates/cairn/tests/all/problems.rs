@@ -12,11 +12,11 @@ fn set_mode(path: &std::path::Path, mode: u32) {
 #[test]
 fn an_unknown_key_in_the_configuration_is_named_with_its_place() {
     let instance = Instance::new();
-    fs::write(instance.path("cairn.toml"), "node = \"a\"\nreposotory = \"x\"\n").unwrap();
+    fs::write(instance.path("cairn.toml"), "node = \"a\"\nshelf = \"x\"\n").unwrap();
     let problem = instance.fails(2, &["--config", "cairn.toml", "list"]);
     let message = problem["message"].as_str().unwrap();
     assert!(
-        message.contains("reposotory") && message.contains("cairn.toml") && message.contains("line 2"),
+        message.contains("shelf") && message.contains("cairn.toml") && message.contains("line 2"),
         "{message}"
     );
     instance.fails(2, &["--config", "missing.toml", "list"]);
