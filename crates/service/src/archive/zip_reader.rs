@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use model::{FileKind, Meta, Problem, Result, Timestamp};
 use zip::read::{ArchiveOffset, Config, ZipFile};
 use zip::result::ZipError;
-use zip::{ExtraField, System, ZipArchive, ZipReadOptions};
+use zip::{CompressionMethod, ExtraField, System, ZipArchive, ZipReadOptions};
 
 use super::receiver::{Receiver, reading};
 use super::refusal::{passphrase_wanted, passphrase_wrong, refuse, refuse_whole};
@@ -101,6 +101,16 @@ fn entry<R: Read + Seek>(
             &name,
             "has backslashes, which may be folders or part of the name",
         ));
+    }
+    if !matches!(
+        file.compression(),
+        CompressionMethod::Stored | CompressionMethod::Deflated
+    ) {
+        let why = format!(
+            "is compressed with {}, which Cairn does not read; pack it with deflate",
+            file.compression()
+        );
+        return Err(refuse(&name, why));
     }
     let meta = meta(&file);
     match file.unix_mode().unwrap_or(0) & TYPE {
@@ -194,9 +204,6 @@ fn trouble(name: &[u8], error: ZipError) -> Problem {
         ZipError::Io(error) => reading(name, error),
         ZipError::InvalidPassword => passphrase_wrong(name),
         ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => passphrase_wanted(name),
-        ZipError::CompressionMethodNotSupported(method) => refused(format!(
-            "is compressed by method {method}, which Cairn does not read; pack it with deflate"
-        )),
         other => refused(other.to_string()),
     }
 }

@@ -209,8 +209,8 @@ impl<'a> Swap<'a> {
             return Ok(());
         }
         match fs::rename(target, &old) {
-            // Moved together with the folder that it lay in, by an earlier item or run.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            // Moved already, by an earlier item or run.
+            Err(error) if is_gone(&error) => Ok(()),
             other => other.map_err(io("cannot move away", target)),
         }
     }
@@ -274,11 +274,20 @@ impl<'a> Swap<'a> {
     }
 }
 
+/// Nothing is there, or what lay above it is no folder any more.
+fn is_gone(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+    )
+}
+
 /// What the ignore rules leave out stays, and so does the folder that it is in.
 fn remove_empty(dir: &Path) -> Result<()> {
-    use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
+    // No folder any more: an earlier run has put a file in its place, or in that of a folder above.
+    use std::io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
     match fs::remove_dir(dir) {
-        Err(error) if matches!(error.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => Ok(()),
         other => other.map_err(io("cannot remove", dir)),
     }
 }
