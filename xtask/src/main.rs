@@ -7,6 +7,7 @@
 //! chores work while the product does not compile.
 
 mod bench;
+mod demo;
 mod dist;
 mod docs;
 mod files;
@@ -23,6 +24,7 @@ const USAGE: &str = "\
 cargo xtask <verb>
 
   bench [engine|cairn]   whole programs against each other; writes bench/RESULTS.md
+  demo [--data DIR]      a throw-away instance with backups and a mishap, to try things on
   dist                   build the archive that people download
   docs [--check]         write the pages that are made from the program, or check that they are current
   test [--all] [-- …]    run every test that the installed tools allow; --all installs what is missing
@@ -45,6 +47,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
         Some((verb, rest)) => match verb.as_str() {
             "bench" => bench::run(&root, rest),
+            "demo" => demo::run(&root, rest),
             "dist" => dist::run(&root, rest),
             "docs" => docs::run(&root, rest),
             "measure" => bench::measure(&root, rest),
