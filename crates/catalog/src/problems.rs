@@ -34,6 +34,10 @@ fn judge(error: &sqlx::Error, text: &str) -> (Kind, &'static str) {
             Kind::Io,
             "the catalog cannot be written: check the permissions and whether the disk is mounted read-only",
         ),
+        _ if has("unable to open") || has("disk I/O error") => (
+            Kind::Io,
+            "the disk of the data directory is full, read-only or failing: SQLite must be able to write beside catalog.db; nothing was changed",
+        ),
         _ if has("locked") => (
             Kind::Locked,
             "another process is writing to the catalog; try again",
