@@ -48,7 +48,7 @@ fn told(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Strin
 /// A folder of its own for every demo.
 fn fresh_place() -> Outcome<PathBuf> {
     let base = std::env::temp_dir();
-    let free = (1..)
+    let free = (1..1000)
         .map(|number| base.join(format!("cairn-demo-{number}")))
         .find(|path| !path.exists());
     free.ok_or_else(|| "no free name for a folder".to_owned())
