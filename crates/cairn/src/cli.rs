@@ -2,22 +2,32 @@
 //!
 //! `arguments` has the words; each other file carries out some commands. Commands that need no instance (completions, manual) open none.
 
+mod archives;
 pub(crate) mod arguments;
 mod backups;
 mod care;
 mod doctor;
+mod jobs;
+mod policies;
 mod restores;
+mod serve;
 mod shell;
 mod sources;
 mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Problem, Result};
 use service::{Options, Service};
 use tracing_subscriber::EnvFilter;
 
-use crate::configuration::{Configuration, Flags, environment, unknown_variables};
+use crate::configuration::{Configuration, Flags, environment, mail_server, unknown_variables};
 use crate::output::Output;
 use arguments::{Arguments, Command, Global};
+
+/// Longer nobody waits for a mail server at the end of a command.
+const DELIVERY: Duration = Duration::from_secs(10);
 
 /// Runs one command; the exit code.
 pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
@@ -56,14 +66,25 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
     if let Command::Doctor = arguments.command {
         return doctor::doctor(configuration, output).await;
     }
-    let mut options = options(configuration);
+    let mut options = options(configuration)?;
     if let Command::Recover(words) = &arguments.command
         && let Some(file) = &words.password_file
     {
         options.password = Some(crate::configuration::secret_file(file)?);
     }
-    let service = Service::open(options).await?;
-    let done = command(arguments.command, &service, output).await;
+    let service = Arc::new(Service::open(options).await?);
+    let done = match arguments.command {
+        Command::Serve(words) => {
+            let workers = configuration.workers.value;
+            serve::serve(Arc::clone(&service), &words, workers, output).await
+        }
+        other => {
+            let done = command(other, &service, output).await;
+            // Where nobody serves, who did the work also sends the notices.
+            let _ = tokio::time::timeout(DELIVERY, service.deliver_alone()).await;
+            done
+        }
+    };
     service.close().await;
     done
 }
@@ -90,16 +111,28 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Rename(words) => backups::rename(service, &words, output).await,
         Command::Delete(words) => backups::delete(service, &words, output).await,
         Command::Purge(words) => backups::purge(service, &words, output).await,
-        Command::Jobs(words) => care::jobs(service, words.limit, None, output).await,
-        Command::Status(words) => care::jobs(service, 20, words.job.as_deref(), output).await,
-        Command::Cancel(words) => care::cancel(service, &words, output).await,
+        Command::Jobs(words) => jobs::jobs(service, words.limit, output).await,
+        Command::Status(words) => match &words.job {
+            Some(job) => jobs::status(service, job, output).await,
+            None => jobs::jobs(service, 20, output).await,
+        },
+        Command::Cancel(words) => jobs::cancel(service, &words, output).await,
+        Command::Logs(words) => jobs::logs(service, &words, output).await,
+        Command::Export(words) => archives::export(service, words, output).await,
+        Command::Import(words) => archives::import(service, words, output).await,
+        Command::Schedule(words) => policies::schedule(service, words, output).await,
+        Command::Policy(words) => policies::policy(service, words, output).await,
         Command::Repository(words) => care::repository(service, words, output).await,
         Command::Audit(words) => care::audit(service, &words, output).await,
-        Command::Doctor | Command::Completions(_) | Command::Man(_) | Command::Reference => Ok(0),
+        Command::Doctor
+        | Command::Serve(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Reference => Ok(0),
     }
 }
 
-pub(crate) fn options(configuration: &Configuration) -> Options {
+pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
     let mut options = Options::new(&configuration.data.value);
     options.catalog.clone_from(&configuration.catalog.value);
     options.repository.clone_from(&configuration.repository.value);
@@ -109,7 +142,13 @@ pub(crate) fn options(configuration: &Configuration) -> Options {
         .as_ref()
         .map(|hidden| hidden.0.clone());
     options.node.clone_from(&configuration.node.value);
-    options
+    options.zone.clone_from(&configuration.time_zone.value);
+    options.allow.clone_from(&configuration.notify_allow.value);
+    options.mail = match &configuration.smtp.value {
+        Some(address) => Some(mail_server(&address.0, &configuration.mail_from.value)?),
+        None => None,
+    };
+    Ok(options)
 }
 
 fn start_log(global: &Global, configuration: &Configuration) -> Result<()> {

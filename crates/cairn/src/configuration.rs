@@ -6,6 +6,7 @@
 //! Rules: an unknown key in the file is an error that names it; a secret file that others can read is refused;
 //! a secret is never shown, only where it came from.
 
+mod mail;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,9 @@ use std::path::{Path, PathBuf};
 
 use model::{Problem, Result};
 use serde::Deserialize;
+use service::notify::Net;
 
+pub(crate) use mail::mail_server;
 use secrets::secret_command;
 pub(crate) use secrets::secret_file;
 
@@ -36,6 +39,7 @@ struct File {
     log: Option<String>,
     smtp: Option<String>,
     mail_from: Option<String>,
+    notify_allow: Option<Vec<Net>>,
 }
 
 /// Which layer a value came from.
@@ -87,6 +91,8 @@ pub(crate) struct Configuration {
     pub(crate) log: Setting<String>,
     pub(crate) smtp: Setting<Option<Hidden>>,
     pub(crate) mail_from: Setting<String>,
+    /// Networks of one's own that webhooks may call.
+    pub(crate) notify_allow: Setting<Vec<Net>>,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
 }
@@ -113,13 +119,15 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 20] = [
     "CAIRN_CATALOG",
     "CAIRN_CONFIG",
     "CAIRN_DATA",
     "CAIRN_LOG",
     "CAIRN_MAIL_FROM",
     "CAIRN_NODE",
+    "CAIRN_NOTIFY_ALLOW",
+    "CAIRN_PASSPHRASE",
     "CAIRN_REPOSITORY",
     "CAIRN_REPOSITORY_PASSWORD",
     "CAIRN_REPOSITORY_PASSWORD_COMMAND",
@@ -192,26 +200,21 @@ impl Configuration {
                 file.repository_password_file,
                 file.repository_password_command,
             )?,
-            node: layers.pick(
-                "CAIRN_NODE",
-                file.node,
-                |t| Ok(t.to_owned()),
-                || "main".to_owned(),
-            )?,
+            node: layers.text("CAIRN_NODE", file.node, || "main".to_owned())?,
             workers: layers.pick("CAIRN_WORKERS", file.workers, parse_workers, default_workers)?,
-            time_zone: layers.pick(
-                "CAIRN_TIME_ZONE",
-                file.time_zone,
-                |t| Ok(t.to_owned()),
-                default_zone,
-            )?,
-            log: layers.pick("CAIRN_LOG", file.log, |t| Ok(t.to_owned()), || "warn".to_owned())?,
+            time_zone: layers.text("CAIRN_TIME_ZONE", file.time_zone, default_zone)?,
+            log: layers.text("CAIRN_LOG", file.log, || "warn".to_owned())?,
             smtp: layers.smtp(file.smtp)?,
-            mail_from: layers.pick(
-                "CAIRN_MAIL_FROM",
-                file.mail_from,
-                |t| Ok(t.to_owned()),
-                || "cairn@localhost".to_owned(),
+            mail_from: layers.text("CAIRN_MAIL_FROM", file.mail_from, || "cairn@localhost".to_owned())?,
+            notify_allow: layers.pick(
+                "CAIRN_NOTIFY_ALLOW",
+                file.notify_allow,
+                |text| {
+                    text.split(',')
+                        .map(|net| net.trim().to_owned().try_into())
+                        .collect()
+                },
+                Vec::new,
             )?,
             file: path,
         })
@@ -253,6 +256,15 @@ impl Layers<'_> {
                 origin: Origin::Default,
             },
         })
+    }
+
+    fn text(
+        &self,
+        name: &'static str,
+        file: Option<String>,
+        default: impl Fn() -> String,
+    ) -> Result<Setting<String>> {
+        self.pick(name, file, |text| Ok(text.to_owned()), default)
     }
 
     fn optional(&self, name: &'static str, file: Option<String>) -> Setting<Option<String>> {

@@ -44,6 +44,7 @@ const LIST_OF_SOURCE: &str = "SELECT id, source, source_name, kind, repository, 
     ORDER BY created DESC, id DESC LIMIT $2";
 const GET: &str = "SELECT id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, parts, files, bytes, \
     added_bytes, locked, verified, person, job, state, warnings FROM backups WHERE id = $1";
+const NEWEST: &str = "SELECT source, MAX(created) AS created FROM backups WHERE state = 'ok' AND reason IN ('manual', 'scheduled') GROUP BY source";
 const SET_LOCKED: &str = "UPDATE backups SET locked = $2 WHERE id = $1";
 const SET_NAME: &str = "UPDATE backups SET name = $2 WHERE id = $1";
 const SET_VERIFIED: &str = "UPDATE backups SET verified = $2 WHERE id = $1";
@@ -55,6 +56,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("backups::LIST", LIST),
     ("backups::LIST_OF_SOURCE", LIST_OF_SOURCE),
     ("backups::GET", GET),
+    ("backups::NEWEST", NEWEST),
     ("backups::SET_LOCKED", SET_LOCKED),
     ("backups::SET_NAME", SET_NAME),
     ("backups::SET_VERIFIED", SET_VERIFIED),
@@ -109,6 +111,14 @@ impl Catalog {
             None => sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await,
         };
         rows.map_err(problems::of("list the backups"))
+    }
+
+    /// Per source: when its newest ordinary backup was made.
+    pub async fn newest_backups(&self) -> Result<Vec<(String, i64)>> {
+        sqlx::query_as(NEWEST)
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("look for the newest backups"))
     }
 
     pub async fn backup(&self, id: &str) -> Result<Option<BackupRow>> {

@@ -1,7 +1,7 @@
 //! Table `jobs`: the queue, and what became of each piece of work.
 //!
 //! A claim gives a lease and a new fence number; every later write of the job must name that number, so that a worker that woke up late
-//! changes nothing. One destructive job per source runs at a time.
+//! changes nothing. Jobs of one source that touch the living thing run one at a time (`alone`).
 
 use model::{Kind, Problem, Result, Seen};
 use sqlx::FromRow;
@@ -14,7 +14,7 @@ pub struct JobRow {
     pub kind: String,
     pub state: String,
     pub source: Option<String>,
-    pub destructive: i64,
+    pub alone: i64,
     pub node: String,
     pub request: String,
     pub result: Option<String>,
@@ -43,7 +43,8 @@ pub struct NewJob {
     pub id: String,
     pub kind: String,
     pub source: Option<String>,
-    pub destructive: bool,
+    /// It touches the living thing: no two such jobs of one source run at once.
+    pub alone: bool,
     pub node: String,
     pub request: String,
     pub person: Option<String>,
@@ -60,20 +61,20 @@ pub struct Ending<'a> {
 
 macro_rules! columns {
     () => {
-        "id, kind, state, source, destructive, node, request, result, phase, item, items_done, items_total, bytes_done, bytes_total, \
+        "id, kind, state, source, alone, node, request, result, phase, item, items_done, items_total, bytes_done, bytes_total, \
          lease_owner, lease_until, fence, cancel_requested, error_kind, error_message, error_hint, person, created, started, ended"
     };
 }
 
-/// What may be claimed: queued, of this node, and not beside another destructive job of the same source.
+/// What may be claimed: queued, of this node, and not beside another one that touches the same source.
 macro_rules! claimable {
     () => {
-        "state = 'queued' AND node = $4 AND (destructive = 0 OR NOT EXISTS (SELECT 1 FROM jobs other \
-         WHERE other.source = jobs.source AND other.state = 'running' AND other.destructive = 1))"
+        "state = 'queued' AND node = $4 AND (alone = 0 OR NOT EXISTS (SELECT 1 FROM jobs other \
+         WHERE other.source = jobs.source AND other.state = 'running' AND other.alone = 1))"
     };
 }
 
-const INSERT: &str = "INSERT INTO jobs (id, kind, state, source, destructive, node, request, phase, item, items_done, items_total, \
+const INSERT: &str = "INSERT INTO jobs (id, kind, state, source, alone, node, request, phase, item, items_done, items_total, \
     bytes_done, bytes_total, fence, cancel_requested, person, created) \
     VALUES ($1, $2, 'queued', $3, $4, $5, $6, '', '', 0, 0, 0, 0, 0, 0, $7, $8)";
 const GET: &str = concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1");
@@ -87,6 +88,8 @@ const LIST_OF_SOURCE: &str = concat!(
     columns!(),
     " FROM jobs WHERE source = $1 ORDER BY created DESC, id DESC LIMIT $2"
 );
+const OPEN: &str =
+    "SELECT id FROM jobs WHERE kind = $1 AND state IN ('waiting', 'queued', 'running') AND source = $2";
 const CLAIM_SQLITE: &str = concat!(
     "UPDATE jobs SET state = 'running', lease_owner = $1, lease_until = $2, fence = fence + 1, started = COALESCE(started, $3) \
      WHERE id = (SELECT id FROM jobs WHERE ",
@@ -117,6 +120,8 @@ const CANCEL_QUEUED: &str =
     "UPDATE jobs SET state = 'cancelled', ended = $2 WHERE id = $1 AND state IN ('queued', 'waiting')";
 const REQUEUE: &str = "UPDATE jobs SET state = 'queued', cancel_requested = 0, ended = NULL, error_kind = NULL, error_message = NULL, \
     error_hint = NULL, lease_owner = NULL, lease_until = NULL WHERE id = $1 AND state = $2";
+const GIVE_BACK: &str = "UPDATE jobs SET state = 'queued', lease_owner = NULL, lease_until = NULL \
+    WHERE id = $1 AND fence = $2 AND state = 'running'";
 const REAP: &str = "UPDATE jobs SET state = 'interrupted', ended = $1, lease_owner = NULL, lease_until = NULL \
     WHERE state = 'running' AND lease_until < $1 RETURNING id";
 
@@ -125,6 +130,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::GET", GET),
     ("jobs::LIST", LIST),
     ("jobs::LIST_OF_SOURCE", LIST_OF_SOURCE),
+    ("jobs::OPEN", OPEN),
     ("jobs::CLAIM_SQLITE", CLAIM_SQLITE),
     ("jobs::CLAIM_POSTGRES", CLAIM_POSTGRES),
     ("jobs::CLAIM_ONE", CLAIM_ONE),
@@ -133,6 +139,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::CANCEL_RUNNING", CANCEL_RUNNING),
     ("jobs::CANCEL_QUEUED", CANCEL_QUEUED),
     ("jobs::REQUEUE", REQUEUE),
+    ("jobs::GIVE_BACK", GIVE_BACK),
     ("jobs::REAP", REAP),
 ];
 
@@ -145,6 +152,21 @@ pub struct Claim<'a> {
     pub until_ms: i64,
 }
 
+pub(crate) fn insert(
+    job: &NewJob,
+) -> sqlx::query::Query<'_, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments> {
+    let query = sqlx::query(INSERT)
+        .bind(&job.id)
+        .bind(&job.kind)
+        .bind(&job.source)
+        .bind(i64::from(job.alone));
+    query
+        .bind(&job.node)
+        .bind(&job.request)
+        .bind(&job.person)
+        .bind(job.created)
+}
+
 fn lost() -> Problem {
     Problem::new(
         Kind::Conflict,
@@ -154,17 +176,7 @@ fn lost() -> Problem {
 
 impl Catalog {
     pub async fn add_job(&self, job: &NewJob) -> Result<()> {
-        let query = sqlx::query(INSERT)
-            .bind(&job.id)
-            .bind(&job.kind)
-            .bind(&job.source)
-            .bind(i64::from(job.destructive));
-        let query = query
-            .bind(&job.node)
-            .bind(&job.request)
-            .bind(&job.person)
-            .bind(job.created);
-        query
+        insert(job)
             .execute(&self.write)
             .await
             .map(|_| ())
@@ -193,6 +205,15 @@ impl Catalog {
         rows.map_err(problems::of("list the jobs"))
     }
 
+    /// Jobs of this kind and source that are not over.
+    pub async fn open_jobs(&self, kind: &str, source: &str) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar(OPEN).bind(kind).bind(source);
+        query
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("look for jobs"))
+    }
+
     /// The oldest job that may run now, or the named one if it may.
     pub async fn claim_job(&self, claim: &Claim<'_>, only: Option<&str>) -> Result<Option<JobRow>> {
         let any = if self.engine() == Engine::Postgres {
@@ -211,10 +232,11 @@ impl Catalog {
         } else {
             query
         };
-        query
-            .fetch_optional(&self.write)
-            .await
-            .map_err(problems::of("claim a job"))
+        match query.fetch_optional(&self.write).await {
+            // Somebody else began to touch the same source between our look and our claim.
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
+            other => other.map_err(problems::of("claim a job")),
+        }
     }
 
     /// Renews the lease and tells how far the work is. True when somebody asked to stop it.
@@ -285,6 +307,21 @@ impl Catalog {
             .await;
         done.map(|done| done.rows_affected() == 1)
             .map_err(problems::of("queue a job again"))
+    }
+
+    /// Puts a running job back into the queue: its process ends in good order.
+    pub async fn give_job_back(&self, id: &str, fence: i64) -> Result<()> {
+        let done = sqlx::query(GIVE_BACK)
+            .bind(id)
+            .bind(fence)
+            .execute(&self.write)
+            .await;
+        let done = done.map_err(problems::of("give a job back"))?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(lost())
+        }
     }
 
     /// Running jobs whose lease ran out become interrupted; their ids.

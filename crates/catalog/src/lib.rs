@@ -13,8 +13,10 @@ pub mod jobs;
 pub mod journal;
 pub mod leases;
 mod open;
+pub mod outbox;
 pub mod plans;
 mod problems;
+pub mod schedules;
 pub mod seal;
 pub mod settings;
 pub mod sources;
@@ -30,7 +32,9 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     journal::ALL,
     leases::ALL,
     open::ALL,
+    outbox::ALL,
     plans::ALL,
+    schedules::ALL,
     settings::ALL,
     sources::ALL,
 ];

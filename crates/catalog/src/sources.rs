@@ -21,12 +21,14 @@ pub struct SourceRow {
 const INSERT: &str = "INSERT INTO sources (id, name, kind, settings, policy, node, created, hidden) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const LIST: &str =
     "SELECT id, name, kind, settings, policy, node, created, hidden FROM sources ORDER BY name";
+const GET: &str = "SELECT id, name, kind, settings, policy, node, created, hidden FROM sources WHERE id = $1";
 const UPDATE: &str = "UPDATE sources SET name = $2, settings = $3, policy = $4, node = $5 WHERE id = $1";
 const DELETE: &str = "DELETE FROM sources WHERE id = $1";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("sources::INSERT", INSERT),
     ("sources::LIST", LIST),
+    ("sources::GET", GET),
     ("sources::UPDATE", UPDATE),
     ("sources::DELETE", DELETE),
 ];
@@ -53,6 +55,14 @@ impl Catalog {
             .fetch_all(&self.read)
             .await
             .map_err(problems::of("list the sources"))
+    }
+
+    pub async fn source(&self, id: &str) -> Result<Option<SourceRow>> {
+        sqlx::query_as(GET)
+            .bind(id)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("look a source up"))
     }
 
     pub async fn update_source(&self, row: &SourceRow) -> Result<()> {

@@ -32,9 +32,9 @@ impl JobKind {
         matches!(self, JobKind::Restore | JobKind::Import)
     }
 
-    /// Does it change the living thing? One such job per source at a time.
-    pub fn is_destructive(self) -> bool {
-        self == JobKind::Restore
+    /// Does it read or change the living thing? One such job per source at a time.
+    pub fn is_alone(self) -> bool {
+        matches!(self, JobKind::Backup | JobKind::Restore)
     }
 }
 

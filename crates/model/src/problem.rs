@@ -114,6 +114,35 @@ impl Kind {
             Kind::Internal => "internal",
         }
     }
+
+    const ALL: [Kind; 20] = [
+        Kind::Invalid,
+        Kind::NotFound,
+        Kind::Conflict,
+        Kind::RepositoryMissing,
+        Kind::Locked,
+        Kind::WrongPassword,
+        Kind::Unauthenticated,
+        Kind::Refused,
+        Kind::AwaitingApproval,
+        Kind::Drifted,
+        Kind::Cancelled,
+        Kind::Interrupted,
+        Kind::NoSpace,
+        Kind::Damaged,
+        Kind::TooNew,
+        Kind::TooLarge,
+        Kind::TooMany,
+        Kind::Unavailable,
+        Kind::Io,
+        Kind::Internal,
+    ];
+
+    /// The kind with this word; what a newer version wrote is internal to it.
+    pub fn of_word(word: &str) -> Kind {
+        let found = Kind::ALL.iter().find(|kind| kind.word() == word);
+        found.copied().unwrap_or(Kind::Internal)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -3,18 +3,21 @@
 use std::path::Path;
 
 use catalog::backups::BackupRow;
+use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{
     Author, BackupId, Beginning, Cancel, Content, JobId, MANIFEST_FILE, Manifest, ManifestPart,
     ManifestSource, Meta, Problem, Progress, Reason, Result,
 };
 use repository::{Repository, Settled, SnapshotMeta};
-use serde::Serialize;
-use sources::{Captured, Context};
+use serde::{Deserialize, Serialize};
+use sources::{Captured, Context, Sink};
 
 use crate::Service;
 use crate::joined::SinkOf;
 use crate::library::BackupView;
+use crate::policy::policy_of;
+use crate::work::Order;
 
 #[derive(Clone, Debug)]
 pub struct BackupRequest {
@@ -25,13 +28,25 @@ pub struct BackupRequest {
     pub reason: Reason,
 }
 
+/// What a job that makes a backup is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BackupOrder {
+    pub(crate) source: String,
+    pub(crate) parts: Vec<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) reason: Reason,
+}
+
 /// A backup that was made.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackupDone {
     pub job: String,
     pub state: String,
     pub backup: BackupView,
     pub warnings: Vec<String>,
+    /// Backups that went for it, by the policy.
+    #[serde(default)]
+    pub deleted: Vec<String>,
     /// The repository came to be with this backup.
     #[serde(skip)]
     pub first: bool,
@@ -42,12 +57,21 @@ pub(crate) struct Making {
     pub(crate) id: BackupId,
     pub(crate) job: JobId,
     pub(crate) source: SourceRow,
-    pub(crate) parts: Vec<String>,
     pub(crate) name: Option<String>,
     pub(crate) reason: Reason,
     pub(crate) undoes: Option<JobId>,
+    /// For whom.
+    pub(crate) who: String,
     pub(crate) progress: Progress,
     pub(crate) cancel: Cancel,
+}
+
+/// Fills a backup: what a source does, or an archive from outside.
+pub(crate) type Capture = Box<dyn FnOnce(&mut dyn Sink, &Context) -> Result<Captured> + Send>;
+
+/// A capture of these parts by the source itself.
+pub(crate) fn by_source(source: Box<dyn sources::Source>, parts: Vec<String>) -> Capture {
+    Box::new(move |sink, cx| source.capture(&parts, sink, cx))
 }
 
 struct Made {
@@ -59,6 +83,7 @@ struct Made {
 }
 
 impl Service {
+    /// Makes a backup and waits for it.
     pub async fn backup(
         &self,
         request: &BackupRequest,
@@ -66,34 +91,72 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<BackupDone> {
         let (_, first) = self.repository_or_new().await?;
-        let source = self.source_or_folder(&request.source).await?;
-        let source = self.source_row(&source.id).await?;
-        let opened = self.open_source(&source)?;
-        let making = Making {
-            id: BackupId::new(&self.options.clock, &self.options.random)?,
-            job: JobId::new(&self.options.clock, &self.options.random)?,
-            source,
-            parts: request.parts.clone(),
-            name: request.name.clone(),
-            reason: request.reason,
-            undoes: None,
-            progress: progress.clone(),
-            cancel: cancel.clone(),
-        };
-        let done = self.make(making, opened).await?;
+        let job = self.ask_backup(request).await?;
+        let done: BackupDone = self.see_through(&job, progress, cancel).await?;
         Ok(BackupDone { first, ..done })
     }
 
-    /// Captures an opened source and remembers the backup.
-    pub(crate) async fn make(&self, making: Making, source: Box<dyn sources::Source>) -> Result<BackupDone> {
+    /// Queues a backup; the job's id.
+    pub async fn ask_backup(&self, request: &BackupRequest) -> Result<String> {
+        let source = self.source_or_folder(&request.source).await?;
+        let source = self.source_row(&source.id).await?;
+        // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
+        self.open_source(&source)?;
+        let policy = policy_of(&source)?;
+        self.admit(&source, &policy, request.reason, Some(&self.options.who))
+            .await?;
+        let order = BackupOrder {
+            source: source.id.clone(),
+            parts: request.parts.clone(),
+            name: request.name.clone(),
+            reason: request.reason,
+        };
+        self.ask(&Order::Backup(order), Some(&source.id), &source.node)
+            .await
+    }
+
+    pub(crate) async fn perform_backup(
+        &self,
+        job: &JobRow,
+        order: &BackupOrder,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<BackupDone> {
+        self.repository_or_new().await?;
+        let source = self.source_row(&order.source).await?;
+        let policy = policy_of(&source)?;
+        self.admit(&source, &policy, order.reason, job.person.as_deref())
+            .await?;
+        let capture = by_source(self.open_source(&source)?, order.parts.clone());
+        let making = Making {
+            id: BackupId::new(&self.options.clock, &self.options.random)?,
+            job: job.id.parse()?,
+            source: source.clone(),
+            name: order.name.clone(),
+            reason: order.reason,
+            undoes: None,
+            who: job.person.clone().unwrap_or_default(),
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+        };
+        let mut done = self.make(making, capture).await?;
+        done.deleted = self
+            .thin_out(&source, &policy, &done.backup.id, progress, cancel)
+            .await?;
+        if let Some(row) = self.catalog.backup(&done.backup.id).await? {
+            self.tell_unusual(&source, &row).await?;
+            done.backup = BackupView::of(&row);
+        }
+        Ok(done)
+    }
+
+    /// Captures and remembers the backup.
+    pub(crate) async fn make(&self, making: Making, fill: Capture) -> Result<BackupDone> {
         let start = self.now_ms();
         let repository = self.repository().await?;
         let scratch = self.place.scratch(&making.job.to_string())?;
         let parent = self.newest_snapshot_of(&making.source.id).await?;
-        let maker = Maker {
-            version: self.options.version.clone(),
-            who: self.options.who.clone(),
-        };
+        let version = self.options.version.clone();
         let job = making.job.to_string();
         let (making, made) = self
             .blocking(move || {
@@ -105,7 +168,7 @@ impl Service {
                     absent_is_empty: making.reason == Reason::Safety,
                     scratch,
                 };
-                let made = capture(&repository, &*source, &making, parent.as_deref(), &maker, &cx);
+                let made = capture(&repository, fill, &making, parent.as_deref(), &version, &cx);
                 Ok((making, made))
             })
             .await?;
@@ -122,6 +185,7 @@ impl Service {
             state: state.to_owned(),
             backup: BackupView::of(&row),
             warnings: made.warnings,
+            deleted: Vec::new(),
             first: false,
         })
     }
@@ -157,7 +221,7 @@ impl Service {
             added_bytes: summary.data_added_packed as i64,
             locked: 0,
             verified: None,
-            person: Some(self.options.who.clone()),
+            person: Some(making.who.clone()),
             job: Some(making.job.to_string()),
             state: "ok".to_owned(),
             warnings: serde_json::json!(made.warnings).to_string(),
@@ -168,19 +232,13 @@ impl Service {
     }
 }
 
-/// Who makes a backup with which program.
-struct Maker {
-    version: String,
-    who: String,
-}
-
 /// Fills and commits one snapshot.
 fn capture(
     repository: &Repository,
-    source: &dyn sources::Source,
+    fill: Capture,
     making: &Making,
     parent: Option<&str>,
-    maker: &Maker,
+    version: &str,
     cx: &Context,
 ) -> Result<Made> {
     // A parent that is gone costs time and nothing else.
@@ -194,18 +252,18 @@ fn capture(
         files: 0,
         bytes: 0,
     };
-    let captured = source.capture(&making.parts, &mut sink, cx)?;
+    let captured = fill(&mut sink, cx)?;
     cx.progress.phase("storing");
     let settled = sink.writer.settle()?;
     let warnings = warnings(&sink);
-    let mut manifest = manifest(making, maker, cx.now_ms)?;
+    let mut manifest = manifest(making, version, cx.now_ms)?;
     fill_in(&mut manifest, captured, &settled);
     let bytes = manifest.encode();
     let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
     sink.writer
         .entry(Path::new(MANIFEST_FILE), meta, Content::Bytes(bytes))?;
     let (files, bytes) = (sink.files, sink.bytes);
-    let snapshot = sink.writer.finish(&snapshot_meta(making, maker, cx.now_ms))?;
+    let snapshot = sink.writer.finish(&snapshot_meta(making, cx.now_ms))?;
     Ok(Made {
         manifest,
         snapshot,
@@ -228,14 +286,14 @@ fn warnings(sink: &SinkOf) -> Vec<String> {
     skipped.chain(unread).collect()
 }
 
-fn manifest(making: &Making, maker: &Maker, now_ms: i64) -> Result<Manifest> {
+fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
     let source = ManifestSource {
         id: making.source.id.parse()?,
         name: making.source.name.clone(),
         kind: making.source.kind.clone(),
         settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
     };
-    let cairn = maker.version.clone();
+    let cairn = version.to_owned();
     let beginning = Beginning {
         cairn,
         source,
@@ -246,14 +304,14 @@ fn manifest(making: &Making, maker: &Maker, now_ms: i64) -> Result<Manifest> {
     let mut manifest = Manifest::begin(beginning);
     manifest.name.clone_from(&making.name);
     manifest.by = Some(Author {
-        id: maker.who.clone(),
-        name: maker.who.clone(),
+        id: making.who.clone(),
+        name: making.who.clone(),
     });
     manifest.undoes = making.undoes;
     Ok(manifest)
 }
 
-fn snapshot_meta(making: &Making, maker: &Maker, now_ms: i64) -> SnapshotMeta {
+fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
     let tags = [
         "cairn".to_owned(),
         format!("source:{}", making.source.id),
@@ -262,7 +320,7 @@ fn snapshot_meta(making: &Making, maker: &Maker, now_ms: i64) -> SnapshotMeta {
     SnapshotMeta {
         time_ms: now_ms,
         hostname: "cairn".to_owned(),
-        username: maker.who.clone(),
+        username: making.who.clone(),
         paths: vec![format!("/{}", making.source.name)],
         tags: tags.to_vec(),
         excludes: Vec::new(),

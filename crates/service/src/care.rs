@@ -3,12 +3,13 @@
 use catalog::audit::AuditRow;
 use model::{Cancel, Kind, Problem, Progress, Result};
 use repository::{Copied, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Service;
+use crate::work::Order;
 
 /// What a verification saw.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VerifyDone {
     pub state: String,
     pub checked: u64,
@@ -16,16 +17,58 @@ pub struct VerifyDone {
     pub seconds: f64,
 }
 
-/// How a prune is asked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PruneWords {
-    pub only_plan: bool,
-    pub no_grace: bool,
+/// What a prune did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PruneDone {
+    pub state: String,
+    pub packs_deleted: u64,
+    pub packs_repacked: u64,
+    /// Too young to go.
+    pub packs_waiting: u64,
+    pub bytes_freed: u64,
+    pub bytes_repacked: u64,
+    pub bytes_used: u64,
+}
+
+impl PruneDone {
+    fn of(plan: &PrunePlan) -> Self {
+        PruneDone {
+            state: "succeeded".to_owned(),
+            packs_deleted: (plan.delete_unindexed.len() + plan.delete_unused.len()) as u64,
+            packs_repacked: plan.repack.len() as u64,
+            packs_waiting: plan.wait.len() as u64,
+            bytes_freed: plan.bytes_freed,
+            bytes_repacked: plan.bytes_repacked,
+            bytes_used: plan.bytes_used,
+        }
+    }
+}
+
+fn grace(no_grace: bool) -> i64 {
+    if no_grace { 0 } else { GRACE_MS }
 }
 
 impl Service {
     /// Reads every byte of one backup back, or of the whole repository.
     pub async fn verify(
+        &self,
+        backup: Option<&str>,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<VerifyDone> {
+        let row = match backup {
+            Some(wanted) => Some(self.backup_row(wanted).await?),
+            None => None,
+        };
+        let source = row.as_ref().map(|row| row.source.as_str());
+        let order = Order::Verify {
+            backup: row.as_ref().map(|row| row.id.clone()),
+        };
+        let job = self.ask(&order, source, &self.options.node).await?;
+        self.see_through(&job, progress, cancel).await
+    }
+
+    pub(crate) async fn perform_verify(
         &self,
         backup: Option<&str>,
         progress: &Progress,
@@ -73,25 +116,42 @@ impl Service {
         .await
     }
 
-    pub async fn prune(&self, words: PruneWords, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
-        let grace = if words.no_grace { 0 } else { GRACE_MS };
+    /// What a prune would do.
+    pub async fn plan_prune(
+        &self,
+        no_grace: bool,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<PruneDone> {
+        let grace = grace(no_grace);
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
-            if words.only_plan {
-                repository.plan_prune(grace, progress, cancel)
-            } else {
-                repository.prune(grace, progress, cancel)
-            }
+            repository.plan_prune(grace, progress, cancel)
+        });
+        plan.await.map(|plan| PruneDone::of(&plan))
+    }
+
+    /// Frees the space of what was deleted.
+    pub async fn prune(&self, no_grace: bool, progress: &Progress, cancel: &Cancel) -> Result<PruneDone> {
+        let order = Order::Prune { no_grace };
+        let job = self.ask(&order, None, &self.options.node).await?;
+        self.see_through(&job, progress, cancel).await
+    }
+
+    pub(crate) async fn perform_prune(
+        &self,
+        no_grace: bool,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<PruneDone> {
+        let grace = grace(no_grace);
+        let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
+            repository.prune(grace, progress, cancel)
         });
         let plan = plan.await?;
-        if !words.only_plan {
-            self.audit(
-                "repository.prune",
-                &self.repository_address(),
-                &format!("{} bytes freed", plan.bytes_freed),
-            )
+        let detail = format!("{} bytes freed", plan.bytes_freed);
+        self.audit("repository.prune", &self.repository_address(), &detail)
             .await?;
-        }
-        Ok(plan)
+        Ok(PruneDone::of(&plan))
     }
 
     pub async fn repair(&self, only_plan: bool, progress: &Progress, cancel: &Cancel) -> Result<RepairPlan> {

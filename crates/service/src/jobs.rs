@@ -1,28 +1,160 @@
-//! The jobs there are: list, cancel.
+//! The jobs there are: list, show, follow their logs, cancel.
 
+use catalog::job_events::EventRow;
 use catalog::jobs::JobRow;
-use model::{Kind, Problem, Result};
+use model::{Candidate, Kind, Problem, Result, resolve};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::Service;
 
-impl Service {
-    /// The newest jobs.
-    pub async fn list_jobs(&self, most: u32) -> Result<Vec<JobRow>> {
-        self.catalog.reap_jobs(self.now_ms()).await?;
-        self.catalog.list_jobs(None, i64::from(most)).await
+/// More are not looked through when a prefix is resolved.
+const MOST: i64 = 10_000;
+
+/// Why a job failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobError {
+    pub kind: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// A job, as doors show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JobView {
+    pub id: String,
+    pub kind: String,
+    pub state: String,
+    /// The name of the source, when it has one.
+    pub source: Option<String>,
+    pub phase: String,
+    pub item: String,
+    pub done: i64,
+    pub total: i64,
+    pub bytes: i64,
+    pub bytes_total: i64,
+    pub eta_seconds: Option<i64>,
+    pub person: Option<String>,
+    pub created: String,
+    pub started: Option<String>,
+    pub ended: Option<String>,
+    pub error: Option<JobError>,
+    /// What a job that is over has done.
+    pub result: Option<Value>,
+    #[serde(skip)]
+    pub created_ms: i64,
+}
+
+impl JobView {
+    fn of(row: JobRow, names: &[(String, String)], now: i64) -> Self {
+        let name = |id: String| {
+            names
+                .iter()
+                .find(|(known, _)| *known == id)
+                .map_or(id, |(_, name)| name.clone())
+        };
+        let (message, hint) = (row.error_message.clone(), row.error_hint.clone());
+        let error = row.error_kind.clone().map(|kind| JobError {
+            kind,
+            message: message.unwrap_or_default(),
+            hint,
+        });
+        JobView {
+            eta_seconds: eta(&row, now),
+            kind: row.kind,
+            source: row.source.map(name),
+            phase: row.phase,
+            item: row.item,
+            done: row.items_done,
+            total: row.items_total,
+            bytes: row.bytes_done,
+            bytes_total: row.bytes_total,
+            person: row.person,
+            created: model::moment_text(row.created),
+            started: row.started.map(model::moment_text),
+            ended: row.ended.map(model::moment_text),
+            error,
+            result: row.result.and_then(|text| serde_json::from_str(&text).ok()),
+            created_ms: row.created,
+            state: row.state,
+            id: row.id,
+        }
     }
 
-    /// Asks a job to stop.
-    pub async fn cancel_job(&self, job: &str) -> Result<JobRow> {
-        let jobs = self.list_jobs(1000).await?;
-        let candidates: Vec<model::Candidate<'_>> = jobs
+    pub fn is_over(&self) -> bool {
+        self.state
+            .parse::<model::JobState>()
+            .is_ok_and(model::JobState::is_over)
+    }
+}
+
+/// As long as what is left takes at the rate so far.
+fn eta(row: &JobRow, now: i64) -> Option<i64> {
+    let begun = row.started.filter(|_| row.state == "running")?;
+    let (done, total) = if row.bytes_total > 0 {
+        (row.bytes_done, row.bytes_total)
+    } else {
+        (row.items_done, row.items_total)
+    };
+    if done <= 0 || total < done {
+        return None;
+    }
+    let left = i128::from(total - done) * i128::from(now - begun) / i128::from(done);
+    i64::try_from(left / 1000).ok()
+}
+
+impl Service {
+    /// The newest jobs.
+    pub async fn list_jobs(&self, most: u32) -> Result<Vec<JobView>> {
+        self.reap().await?;
+        let rows = self.catalog.list_jobs(None, i64::from(most)).await?;
+        self.job_views(rows).await
+    }
+
+    async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
+        let sources = self.catalog.list_sources().await?;
+        let names: Vec<(String, String)> = sources.into_iter().map(|row| (row.id, row.name)).collect();
+        let now = self.now_ms();
+        Ok(rows
+            .into_iter()
+            .map(|row| JobView::of(row, &names, now))
+            .collect())
+    }
+
+    async fn job_row(&self, wanted: &str) -> Result<JobRow> {
+        if let Some(row) = self.catalog.job(wanted).await? {
+            return Ok(row);
+        }
+        let mut rows = self.catalog.list_jobs(None, MOST).await?;
+        let candidates: Vec<Candidate<'_>> = rows
             .iter()
-            .map(|row| model::Candidate {
+            .map(|row| Candidate {
                 id: &row.id,
                 name: "",
             })
             .collect();
-        let row = &jobs[model::resolve("job", job, &candidates)?];
+        let at =
+            resolve("job", wanted, &candidates).map_err(|problem| problem.hint("`cairn jobs` lists them"))?;
+        Ok(rows.swap_remove(at))
+    }
+
+    pub async fn show_job(&self, wanted: &str) -> Result<JobView> {
+        self.reap().await?;
+        let row = self.job_row(wanted).await?;
+        let views = self.job_views(vec![row]).await?;
+        let view = views.into_iter().next();
+        view.ok_or_else(|| Problem::internal("one row, one view"))
+    }
+
+    /// Lines of a job's log after this number.
+    pub async fn job_log(&self, id: &str, after: i64) -> Result<Vec<EventRow>> {
+        self.catalog.list_events(id, after).await
+    }
+
+    /// Asks a job to stop.
+    pub async fn cancel_job(&self, wanted: &str) -> Result<JobView> {
+        self.reap().await?;
+        let row = self.job_row(wanted).await?;
         if !self.catalog.cancel_job(&row.id, self.now_ms()).await? {
             return Err(Problem::new(
                 Kind::Conflict,
@@ -30,6 +162,8 @@ impl Service {
             ));
         }
         self.audit("cancel", &row.id, "").await?;
-        Ok(row.clone())
+        self.log(&row.id, "info", &format!("{} asks to stop it", self.options.who))
+            .await;
+        self.show_job(&row.id).await
     }
 }

@@ -2,7 +2,7 @@
 
 use catalog::backups::BackupRow;
 use model::{Candidate, Kind, Problem, Result, resolve};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Service;
 use crate::backup::no_such_backup;
@@ -11,7 +11,7 @@ use crate::backup::no_such_backup;
 const MOST: i64 = 1_000_000;
 
 /// A backup, as doors show it; `moment` in RFC 3339.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackupView {
     pub id: String,
     pub source: String,
@@ -148,7 +148,7 @@ impl Service {
         Ok(rows.iter().map(BackupView::of).collect())
     }
 
-    async fn delete_rows(&self, rows: &[BackupRow]) -> Result<()> {
+    pub(crate) async fn delete_rows(&self, rows: &[BackupRow]) -> Result<()> {
         let repository = self.repository().await?;
         let ids = rows
             .iter()

@@ -5,7 +5,8 @@
 //! <data>/catalog.db           the catalog, unless it lies in PostgreSQL
 //! <data>/keys/                repository.password
 //! <data>/repository/          the repository `main`, unless it lies elsewhere
-//! <data>/cache/ scratch/      rebuildable; scratch is emptied at start
+//! <data>/outbox/              messages that no server took
+//! <data>/cache/ scratch/      rebuildable; in scratch each running job has a folder
 //! ```
 //! Invariants: directories are 0700, secrets 0600 and refused when others can read them; a directory of a newer
 //! layout, or one that is not Cairn's, is not touched.
@@ -146,6 +147,24 @@ impl Place {
     pub(crate) fn scratch(&self, job: &str) -> Result<PathBuf> {
         private_dir(&self.root.join("scratch"))?;
         private_dir(&self.root.join("scratch").join(job))
+    }
+
+    pub(crate) fn outbox(&self) -> PathBuf {
+        self.root.join("outbox")
+    }
+
+    /// The jobs that have a folder there.
+    pub(crate) fn scratch_jobs(&self) -> Result<Vec<String>> {
+        let dir = self.root.join("scratch");
+        let problem = |error| Problem::io(format!("cannot list {}", dir.display()), error);
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(problem)?,
+        };
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        };
+        entries.map(name).collect::<std::io::Result<_>>().map_err(problem)
     }
 
     pub(crate) fn discard_scratch(&self, job: &str) -> Result<()> {

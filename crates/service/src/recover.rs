@@ -3,6 +3,7 @@
 //! Rules: nothing is deleted; a backup that the catalog knows already is left as it is; a snapshot without a manifest of ours is counted and let
 //! be.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -25,29 +26,21 @@ pub struct Recovered {
     pub missing: u64,
 }
 
+/// What bringing catalog and repository in step found.
+#[derive(Default)]
+pub(crate) struct InStep {
+    pub(crate) recovered: Recovered,
+    /// Rows whose snapshot is gone since the last look.
+    pub(crate) gone: Vec<BackupRow>,
+}
+
+/// A backup's row comes a moment after its snapshot; a snapshot without a row is only then without an owner.
+const YOUNG_MS: i64 = 3_600_000;
+
 impl Service {
-    /// Brings the catalog in step with the repository.
+    /// Rebuilds what the catalog lacks, on a person's wish.
     pub async fn recover(&self, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
-        let repository = self.repository().await?;
-        let mut recovered = Recovered::default();
-        let found = self.manifests(repository, progress, cancel).await?;
-        let rows = self.catalog.list_backups(None, i64::MAX).await?;
-        for row in rows.iter().filter(|row| row.state == "ok") {
-            if !found
-                .iter()
-                .any(|(snapshot, _)| snapshot.id.hex() == row.snapshot)
-            {
-                self.catalog.set_backup_state(&row.id, "missing").await?;
-                recovered.missing += 1;
-            }
-        }
-        for (snapshot, manifest) in found {
-            match manifest {
-                None => recovered.foreign += 1,
-                Some(_) if rows.iter().any(|row| row.snapshot == snapshot.id.hex()) => recovered.known += 1,
-                Some(manifest) => self.adopt(&snapshot, &manifest, &mut recovered).await?,
-            }
-        }
+        let recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
         self.audit(
             "recover",
             &self.repository_address(),
@@ -57,9 +50,61 @@ impl Service {
         Ok(recovered)
     }
 
+    /// `careful`: others may be at work, so what is young is let be.
+    pub(crate) async fn bring_in_step(
+        &self,
+        careful: bool,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<InStep> {
+        let repository = self.repository().await?;
+        // Rows first: what is listed later than its row was written is in the list.
+        let rows = self.catalog.list_backups(None, i64::MAX).await?;
+        let reading = repository.clone();
+        let snapshots = self.blocking(move || reading.snapshots()).await?;
+        let mut step = InStep::default();
+        self.mark(&rows, &snapshots, &mut step).await?;
+        let known: HashSet<&str> = rows.iter().map(|row| row.snapshot.as_str()).collect();
+        let newest = self.now_ms() - YOUNG_MS;
+        let total = snapshots.len() as u64;
+        let unknown = snapshots
+            .into_iter()
+            .filter(|snapshot| !known.contains(snapshot.id.hex().as_str()));
+        let unknown: Vec<Snapshot> = unknown.collect();
+        step.recovered.known = total - unknown.len() as u64;
+        let manifests = self.manifests(repository, unknown, progress, cancel).await?;
+        for (snapshot, manifest) in manifests {
+            match manifest {
+                None => step.recovered.foreign += 1,
+                Some(manifest) if careful && manifest.created > newest => {}
+                Some(manifest) => self.adopt(&snapshot, &manifest, &mut step.recovered).await?,
+            }
+        }
+        Ok(step)
+    }
+
+    /// Marks rows whose snapshot is gone, or back.
+    async fn mark(&self, rows: &[BackupRow], snapshots: &[Snapshot], step: &mut InStep) -> Result<()> {
+        let there: HashSet<String> = snapshots.iter().map(|snapshot| snapshot.id.hex()).collect();
+        for row in rows {
+            match (there.contains(&row.snapshot), row.state.as_str()) {
+                // Deleted since: then there is no row any more either.
+                (false, "ok") if self.catalog.backup(&row.id).await?.is_some() => {
+                    self.catalog.set_backup_state(&row.id, "missing").await?;
+                    step.recovered.missing += 1;
+                    step.gone.push(row.clone());
+                }
+                (true, "missing") => self.catalog.set_backup_state(&row.id, "ok").await?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     async fn manifests(
         &self,
         repository: Repository,
+        snapshots: Vec<Snapshot>,
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Vec<(Snapshot, Option<Manifest>)>> {
@@ -67,7 +112,7 @@ impl Service {
         self.blocking(move || {
             progress.phase("reading");
             let mut found = Vec::new();
-            for snapshot in repository.snapshots()? {
+            for snapshot in snapshots {
                 cancel.check()?;
                 let manifest = manifest_of(&repository, &snapshot)?;
                 found.push((snapshot, manifest));
@@ -96,7 +141,7 @@ impl Service {
                 policy: "{}".to_owned(),
                 node: self.options.node.clone(),
                 created: manifest.created,
-                hidden: 0,
+                hidden: i64::from(manifest.source.name.starts_with("dir:")),
             };
             self.catalog.add_source(&row).await?;
             recovered.sources += 1;

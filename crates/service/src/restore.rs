@@ -4,29 +4,30 @@
 //! that backup verified; a target that changed since the plan stops the restore; after it the target is compared with the backup, contents and
 //! all. An interrupted restore is finished by [`Service::resume`] from its journal.
 
-mod carry_out;
+mod perform;
 mod safety;
 mod undo;
 
 use std::path::PathBuf;
 
-use catalog::jobs::{JobRow, NewJob};
+use catalog::jobs::JobRow;
 use catalog::plans::PlanRow;
-use model::{
-    Cancel, Counts, Draft, JobId, JobKind, Kind, Mode, PLAN_LIFETIME_MS, Plan, PlanId, Problem, Progress,
-    Result,
-};
+use model::{Cancel, Counts, Draft, Kind, Mode, PLAN_LIFETIME_MS, Plan, PlanId, Problem, Progress, Result};
 use serde::{Deserialize, Serialize};
 use sources::folder::Folder;
 use sources::{Context, Source, Wanted};
 
 use crate::Service;
 use crate::joined::TreeOf;
+use crate::policy::policy_of;
+use crate::work::Order;
 
 /// The step of the journal that names the safety backup.
 const SAFETY_STEP: &str = "service:safety";
-/// Longer than any piece of work without a sign of life.
-const LEASE_MS: i64 = 60_000;
+/// The step that names the plan which took the place of the approved one while the target was held still.
+const PLAN_STEP: &str = "service:plan";
+/// The step that says how the target is held still.
+const HOLD_STEP: &str = "service:hold";
 
 /// Where a restore goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub struct RestoreRequest {
 
 /// What is stored with the job, so that any process can go on with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Order {
+pub(crate) struct RestoreOrder {
     plan: String,
     snapshot: String,
     target: Target,
@@ -61,7 +62,7 @@ struct Order {
 }
 
 /// A restore that was carried out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Restored {
     pub job: String,
     pub state: String,
@@ -99,7 +100,7 @@ impl Service {
             .await?;
         let now = self.now_ms();
         let plan = Plan {
-            id: PlanId::new(&self.options.clock, &self.options.random)?.to_string(),
+            id: String::new(),
             hash: draft.hash(&backup.id, &place(&target), mode, &request.parts),
             backup: backup.id,
             target: place(&target),
@@ -112,20 +113,27 @@ impl Service {
             mode,
             created: now,
             expires: now + PLAN_LIFETIME_MS,
-            draft,
+            draft: Draft::default(),
         };
+        Ok((self.store_plan(plan, draft).await?, target))
+    }
+
+    /// Gives a plan an id and remembers it.
+    async fn store_plan(&self, plan: Plan, draft: Draft) -> Result<Plan> {
+        let id = PlanId::new(&self.options.clock, &self.options.random)?.to_string();
+        let plan = Plan { id, draft, ..plan };
         let document = serde_json::to_string(&plan)
             .map_err(|error| Problem::internal(format!("a plan cannot be written: {error}")))?;
         let row = PlanRow {
             id: plan.id.clone(),
             hash: plan.hash.clone(),
             target: plan.target.clone(),
-            created: now,
+            created: plan.created,
             expires: plan.expires,
             document,
         };
         self.catalog.add_plan(&row).await?;
-        Ok((plan, target))
+        Ok(plan)
     }
 
     async fn target(&self, to: Option<&str>, source: &str) -> Result<Target> {
@@ -165,7 +173,7 @@ impl Service {
             .await
     }
 
-    fn context(&self, job: &str, progress: &Progress, cancel: &Cancel) -> Context {
+    pub(crate) fn context(&self, job: &str, progress: &Progress, cancel: &Cancel) -> Context {
         Context {
             cancel: cancel.clone(),
             progress: progress.clone(),
@@ -185,13 +193,25 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Restored> {
+        let job = self.ask_restore(request, plan, target).await?;
+        self.see_through(&job, progress, cancel).await
+    }
+
+    /// Queues a restore of exactly this plan; the job's id.
+    pub async fn ask_restore(
+        &self,
+        request: &RestoreRequest,
+        plan: &Plan,
+        target: &Target,
+    ) -> Result<String> {
         if plan.is_expired(self.now_ms()) {
             return Err(
                 Problem::new(Kind::Drifted, "the plan has expired").hint("make a new one with --plan")
             );
         }
+        let node = self.check_gates(target).await?;
         let backup = self.backup_row(&plan.backup).await?;
-        let order = Order {
+        let order = RestoreOrder {
             plan: plan.id.clone(),
             snapshot: backup.snapshot,
             target: target.clone(),
@@ -203,28 +223,31 @@ impl Service {
             },
             without_safety: request.without_safety.clone(),
         };
-        let job = JobId::new(&self.options.clock, &self.options.random)?;
-        let request = serde_json::to_string(&order)
-            .map_err(|error| Problem::internal(format!("a job cannot be written: {error}")))?;
-        self.catalog
-            .add_job(&NewJob {
-                id: job.to_string(),
-                kind: JobKind::Restore.word().to_owned(),
-                source: Some(place(target)),
-                destructive: true,
-                node: self.options.node.clone(),
-                request,
-                person: Some(self.options.who.clone()),
-                created: self.now_ms(),
-            })
+        let job = self
+            .ask(&Order::Restore(order), Some(&place(target)), &node)
             .await?;
         self.audit("restore", &place(target), &plan.hash).await?;
-        self.carry_out(&job.to_string(), progress, cancel).await
+        Ok(job)
+    }
+
+    /// What the policy demands beyond a person's word; the node that can reach the target.
+    async fn check_gates(&self, target: &Target) -> Result<String> {
+        let Target::Source(id) = target else {
+            return Ok(self.options.node.clone());
+        };
+        let row = self.source_row(id).await?;
+        let gates = policy_of(&row)?.gates;
+        if gates.approval.is_some() {
+            let message = format!("“{}” is restored only with its owner's approval", row.name);
+            return Err(Problem::new(Kind::Refused, message)
+                .hint("approvals are not there yet: an administrator can take the gate away with `cairn policy set`, or restore to a folder with --to"));
+        }
+        Ok(row.node)
     }
 
     /// Goes on with a restore that failed, was cancelled, or whose process went away.
     pub async fn resume(&self, job: Option<&str>, progress: &Progress, cancel: &Cancel) -> Result<Restored> {
-        self.catalog.reap_jobs(self.now_ms()).await?;
+        self.reap().await?;
         let jobs = self.catalog.list_jobs(None, 1000).await?;
         let is_open = |row: &&JobRow| {
             row.kind == "restore" && matches!(row.state.as_str(), "interrupted" | "failed" | "cancelled")
@@ -248,7 +271,7 @@ impl Service {
             ));
         }
         self.audit("resume", &row.id, "").await?;
-        self.carry_out(&row.id, progress, cancel).await
+        self.see_through(&row.id, progress, cancel).await
     }
 }
 

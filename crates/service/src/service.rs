@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::Catalog;
-use model::{Clock, Kind, Problem, Random, Result, SystemClock, SystemRandom};
+use model::{Clock, Kind, Problem, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
 use repository::Repository;
 use repository::format::key_file::Cost;
 use tokio::sync::OnceCell;
@@ -26,6 +26,12 @@ pub struct Options {
     pub node: String,
     /// Who acts: a person's name, for the audit log and the manifests.
     pub who: String,
+    /// Name of the time zone of schedules that name none.
+    pub zone: String,
+    /// Without one, letters go to the outbox.
+    pub mail: Option<crate::notify::Smtp>,
+    /// Networks of one's own that webhooks may call.
+    pub allow: Vec<crate::notify::Net>,
     pub version: String,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
@@ -47,6 +53,9 @@ impl Options {
             password: None,
             node: "main".to_owned(),
             who: "cli".to_owned(),
+            zone: "UTC".to_owned(),
+            mail: None,
+            allow: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -61,6 +70,8 @@ pub struct Service {
     pub(crate) place: Place,
     pub(crate) catalog: Catalog,
     repository: OnceCell<Repository>,
+    /// Who holds the leases that are taken here.
+    pub(crate) owner: String,
 }
 
 impl Service {
@@ -71,7 +82,9 @@ impl Service {
             Some(url) => Catalog::open_url(url).await?,
             None => Catalog::open_file(&place.catalog(), options.clock.now_ms()).await?,
         };
+        let owner = WorkerId::new(&options.clock, &options.random)?.to_string();
         Ok(Service {
+            owner,
             options,
             place,
             catalog,
@@ -85,6 +98,14 @@ impl Service {
 
     pub fn now_ms(&self) -> i64 {
         self.options.clock.now_ms()
+    }
+
+    pub fn zone(&self) -> Result<Zone> {
+        self.options.zone.parse()
+    }
+
+    pub fn data(&self) -> &std::path::Path {
+        self.place.root()
     }
 
     /// Places of Cairn's own, which no source may contain.

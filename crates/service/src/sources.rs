@@ -139,6 +139,7 @@ impl Service {
     /// Forgets a source; its backups stay.
     pub async fn remove_source(&self, wanted: &str) -> Result<SourceView> {
         let row = self.source_row(wanted).await?;
+        self.unschedule(&row.id).await?;
         self.catalog.delete_source(&row.id).await?;
         self.audit("source.remove", &row.name, "").await?;
         Ok(view(&row))

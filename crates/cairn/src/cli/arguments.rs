@@ -4,6 +4,7 @@
 //! Every command is here only when it works.
 
 mod backup;
+mod policy;
 mod repository;
 mod restore;
 mod source;
@@ -13,11 +14,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use backup::{Backup, Cat, Delete, Diff, Find, List, Ls, OneBackup, Purge, Rename, Verify};
+pub(crate) use backup::{
+    Backup, Cat, Delete, Diff, Export, Find, Import, List, Ls, OneBackup, Passphrase, Purge, Rename, Verify,
+};
+pub(crate) use policy::{PolicyCommand, RoleWord, ScheduleCommand, Serve};
 pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
 pub(crate) use restore::{ModeWord, Restore, Resume, Undo};
 pub(crate) use source::{AddSource, EditSource, FolderSettings, SourceCommand};
-pub(crate) use work::{Audit, Completions, Job, Jobs, Man, Status};
+pub(crate) use work::{Audit, Completions, Job, Jobs, Logs, Man, Status};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -88,6 +92,10 @@ pub(crate) enum Command {
     Undo(Undo),
     /// Go on with a restore that was interrupted
     Resume(Resume),
+    /// Write a backup as one portable file
+    Export(Export),
+    /// Make a backup of an archive
+    Import(Import),
     /// Read backups back and compare checksums
     Verify(Verify),
     /// Protect a backup from deletion
@@ -106,6 +114,16 @@ pub(crate) enum Command {
     Status(Status),
     /// Stop a job
     Cancel(Job),
+    /// Show what a job did and met
+    Logs(Logs),
+    /// When a source is backed up by itself
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// What is kept, what must hold, who is told
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Carry jobs out and run schedules, until it is told to leave
+    Serve(Serve),
     /// Care for the repository
     #[command(subcommand)]
     Repository(RepositoryCommand),

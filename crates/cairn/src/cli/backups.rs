@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::{Cancel, Reason, Result};
 use serde_json::{Value, json};
-use service::{BackupRequest, BackupView, Service};
+use service::{BackupDone, BackupRequest, BackupView, Service};
 
 use super::arguments::{Backup, Cat, Delete, Diff, Find, List, Ls, OneBackup, Purge, Rename};
 use super::watch::watch;
@@ -21,6 +21,15 @@ pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> 
         service.backup(&request, &progress, &cancel).await
     })
     .await?;
+    let code = made(&done, output)?;
+    if done.first {
+        output.say("The backups are encrypted. Print the recovery kit and keep it somewhere else: cairn kit");
+    }
+    Ok(code)
+}
+
+/// A backup that was made, for scripts and people.
+pub(crate) fn made(done: &BackupDone, output: Output) -> Result<u8> {
     for warning in &done.warnings {
         output.warn(warning);
     }
@@ -36,8 +45,8 @@ pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> 
             duration(backup.seconds)
         )
     })?;
-    if done.first {
-        output.say("The backups are encrypted. Print the recovery kit and keep it somewhere else: cairn kit");
+    for gone in &done.deleted {
+        output.say(&format!("deleted {gone}, as the policy says"));
     }
     Ok(if done.warnings.is_empty() { 0 } else { 3 })
 }

@@ -1,10 +1,10 @@
-//! Commands about the repository, the kit, jobs and the audit log.
+//! Commands about the repository, the kit and the audit log.
 
-use model::{Kind, Problem, Result};
+use model::{Problem, Result};
 use serde_json::{Value, json};
-use service::{JobRow, Level, PruneWords, Service};
+use service::{Level, Service};
 
-use super::arguments::{Audit, Job, Kit, KitCommand, RepositoryCommand, RepositoryCopy, Verify};
+use super::arguments::{Audit, Kit, KitCommand, RepositoryCommand, RepositoryCopy, Verify};
 use super::watch::watch;
 use crate::configuration::secret_file;
 use crate::output::{Output, columns, duration, size, when};
@@ -106,17 +106,7 @@ pub(crate) async fn repository(service: &Service, command: RepositoryCommand, ou
             )
             .await
         }
-        RepositoryCommand::Prune(words) => {
-            prune(
-                service,
-                PruneWords {
-                    only_plan: words.plan,
-                    no_grace: words.no_grace,
-                },
-                output,
-            )
-            .await
-        }
+        RepositoryCommand::Prune(words) => prune(service, words.plan, words.no_grace, output).await,
         RepositoryCommand::Stats => stats(service, output).await,
         RepositoryCommand::Repair(words) => repair(service, words.plan, output).await,
         RepositoryCommand::Copy(words) => copy(service, &words, output).await,
@@ -156,23 +146,23 @@ async fn check(service: &Service, level: Level, output: Output) -> Result<u8> {
     Ok(u8::from(!report.is_clean()))
 }
 
-async fn prune(service: &Service, words: PruneWords, output: Output) -> Result<u8> {
-    let plan = watch(output, |progress, cancel| async move {
-        service.prune(words, &progress, &cancel).await
+async fn prune(service: &Service, only_plan: bool, no_grace: bool, output: Output) -> Result<u8> {
+    let done = watch(output, |progress, cancel| async move {
+        if only_plan {
+            service.plan_prune(no_grace, &progress, &cancel).await
+        } else {
+            service.prune(no_grace, &progress, &cancel).await
+        }
     })
     .await?;
-    let deleted = plan.delete_unindexed.len() + plan.delete_unused.len();
-    let value = json!({
-        "packs_deleted": deleted, "packs_repacked": plan.repack.len(), "packs_waiting": plan.wait.len(),
-        "bytes_freed": plan.bytes_freed, "bytes_repacked": plan.bytes_repacked, "bytes_used": plan.bytes_used,
-    });
-    output.answer(&value, || {
-        let will = if words.only_plan { "would be" } else { "were" };
+    output.answer(&json!(done), || {
+        let will = if only_plan { "would be" } else { "were" };
         format!(
-            "{} {will} freed: {deleted} packs deleted, {} written anew; {} packs wait until they are a day old",
-            size(plan.bytes_freed),
-            plan.repack.len(),
-            plan.wait.len()
+            "{} {will} freed: {} packs deleted, {} written anew; {} packs wait until they are a day old",
+            size(done.bytes_freed),
+            done.packs_deleted,
+            done.packs_repacked,
+            done.packs_waiting
         )
     })?;
     Ok(0)
@@ -236,77 +226,6 @@ async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Resu
             done.snapshots,
             size(done.bytes)
         )
-    })?;
-    Ok(0)
-}
-
-fn job_json(row: &JobRow) -> Value {
-    let error = row
-        .error_kind
-        .as_ref()
-        .map(|kind| json!({"kind": kind, "message": row.error_message, "hint": row.error_hint}));
-    json!({
-        "id": row.id, "kind": row.kind, "state": row.state, "source": row.source, "phase": row.phase, "done": row.items_done,
-        "total": row.items_total, "bytes": row.bytes_done, "eta_seconds": Value::Null, "error": error,
-    })
-}
-
-pub(crate) async fn jobs(service: &Service, limit: u32, only: Option<&str>, output: Output) -> Result<u8> {
-    let mut jobs = service
-        .list_jobs(if only.is_some() { 1000 } else { limit })
-        .await?;
-    if let Some(wanted) = only {
-        jobs.retain(|row| row.id.starts_with(wanted));
-        let row = jobs.first().ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("there is no job “{wanted}”"))
-                .hint("`cairn jobs` lists them")
-        })?;
-        output.answer(&job_json(row), || {
-            let error = row
-                .error_message
-                .as_ref()
-                .map(|message| format!("\nerror: {message}"))
-                .unwrap_or_default();
-            let hint = row
-                .error_hint
-                .as_ref()
-                .map(|hint| format!("\nhint: {hint}"))
-                .unwrap_or_default();
-            format!(
-                "{}  {}  {}  {}{error}{hint}",
-                row.id,
-                row.kind,
-                row.state,
-                when(row.created)
-            )
-        })?;
-        return Ok(0);
-    }
-    let mut rows = vec![
-        ["ID", "KIND", "STATE", "CREATED", "ERROR"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    let row = |row: &JobRow| {
-        vec![
-            row.id.clone(),
-            row.kind.clone(),
-            row.state.clone(),
-            when(row.created),
-            row.error_message.clone().unwrap_or_default(),
-        ]
-    };
-    rows.extend(jobs.iter().map(row));
-    output.answer(&Value::Array(jobs.iter().map(job_json).collect()), || {
-        columns(&rows)
-    })?;
-    Ok(0)
-}
-
-pub(crate) async fn cancel(service: &Service, words: &Job, output: Output) -> Result<u8> {
-    let row = service.cancel_job(&words.job).await?;
-    output.answer(&json!({"id": row.id, "state": "cancelling"}), || {
-        format!("job {} was asked to stop", row.id)
     })?;
     Ok(0)
 }

@@ -152,7 +152,11 @@ async fn examine(configuration: &Configuration) -> Vec<Finding> {
             hint: None,
         }];
     }
-    let service = match Service::open(options(configuration)).await {
+    let options = match options(configuration) {
+        Ok(options) => options,
+        Err(problem) => return vec![Finding::of("configuration", Err(problem))],
+    };
+    let service = match Service::open(options).await {
         Ok(service) => service,
         Err(problem) => return vec![Finding::of("data directory and catalog", Err(problem))],
     };

@@ -55,7 +55,7 @@ fn a_catalog_of_a_newer_version_is_refused_and_not_touched() {
         let mut raw = sqlx::SqliteConnection::connect(&format!("sqlite://{}", path.display()))
             .await
             .unwrap();
-        raw.execute("UPDATE _sqlx_migrations SET version = 9999")
+        raw.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 1")
             .await
             .unwrap();
         raw.close().await.unwrap();

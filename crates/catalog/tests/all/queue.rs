@@ -4,12 +4,12 @@ use catalog::Catalog;
 use catalog::jobs::{Claim, Ending, NewJob};
 use model::{Kind, Problem, Seen};
 
-fn job(id: &str, destructive: bool) -> NewJob {
+fn job(id: &str, alone: bool) -> NewJob {
     NewJob {
         id: id.into(),
         kind: "restore".into(),
         source: Some("s1".into()),
-        destructive,
+        alone,
         node: "main".into(),
         request: "{}".into(),
         person: None,
@@ -90,7 +90,7 @@ pub(crate) async fn jobs(catalog: &Catalog) {
     assert_eq!(catalog.list_jobs(Some("nobody"), 10).await.unwrap(), []);
 }
 
-pub(crate) async fn destructive_jobs_of_one_source_take_turns(catalog: &Catalog) {
+pub(crate) async fn alone_jobs_of_one_source_take_turns(catalog: &Catalog) {
     for id in ["d1", "d2"] {
         catalog.add_job(&job(id, true)).await.unwrap();
     }

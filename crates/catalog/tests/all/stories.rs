@@ -10,7 +10,7 @@ use model::Kind;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr};
 use testkit::{FakeRandom, Postgres};
 
-use crate::queue::{destructive_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs};
+use crate::queue::{alone_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs};
 
 fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()
@@ -30,7 +30,7 @@ async fn every_story(catalog: &Catalog) {
     backups(catalog).await;
     plans(catalog).await;
     jobs(catalog).await;
-    destructive_jobs_of_one_source_take_turns(catalog).await;
+    alone_jobs_of_one_source_take_turns(catalog).await;
     journal_and_events(catalog).await;
     leases_and_settings(catalog).await;
     audit(catalog).await;

@@ -75,7 +75,7 @@ fn exit_codes_are_the_documented_ones() {
 }
 
 #[test]
-fn only_restores_are_destructive() {
-    let destructive: Vec<&JobKind> = JobKind::ALL.iter().filter(|kind| kind.is_destructive()).collect();
-    assert_eq!(destructive, [&JobKind::Restore]);
+fn what_touches_the_living_thing_does_so_alone() {
+    let alone: Vec<&JobKind> = JobKind::ALL.iter().filter(|kind| kind.is_alone()).collect();
+    assert_eq!(alone, [&JobKind::Backup, &JobKind::Restore]);
 }

@@ -5,12 +5,13 @@ use model::{BackupId, Cancel, Draft, Kind, Mode, Plan, Problem, Progress, Reason
 use repository::Level;
 use sources::Wanted;
 
-use super::{Order, Target, place};
+use super::perform::Run;
+use super::{Target, place};
 use crate::Service;
-use crate::backup::Making;
+use crate::backup::{Making, by_source};
 
 impl Service {
-    pub(super) async fn verify_snapshot(
+    pub(crate) async fn verify_snapshot(
         &self,
         snapshot: &str,
         level: Level,
@@ -32,26 +33,36 @@ impl Service {
         }
     }
 
+    /// The hidden source that stands for a folder which was restored into.
+    async fn dir_source(&self, target: &Target) -> Result<SourceRow> {
+        let (name, Target::Dir(dir)) = (place(target), target) else {
+            return Err(Problem::internal("not a folder"));
+        };
+        let rows = self.catalog.list_sources().await?;
+        if let Some(row) = rows.into_iter().find(|row| row.name == name) {
+            return Ok(row);
+        }
+        self.insert_source(&name, "folder", &serde_json::json!({ "paths": [dir] }), true)
+            .await
+    }
+}
+
+impl Run<'_> {
     /// What would be replaced or deleted is backed up first, and that backup verified.
-    pub(super) async fn safety_backup(
-        &self,
-        job: &str,
-        order: &Order,
-        plan: &Plan,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<Option<String>> {
+    pub(super) async fn safety_backup(&self, plan: &Plan) -> Result<Option<String>> {
         if plan.draft.is_empty() {
             return Ok(None);
         }
-        progress.phase("safety backup");
-        let made = self.make_safety(job, order, progress, cancel).await;
-        match (made, &order.without_safety) {
+        self.progress.phase("safety backup");
+        match (self.make_safety().await, &self.order.without_safety) {
             (Ok(id), _) => Ok(Some(id)),
             (Err(problem), Some(reason)) if problem.kind() != Kind::Cancelled => {
-                self.audit("restore.without-safety", job, reason).await?;
+                self.service
+                    .audit("restore.without-safety", &self.job.id, reason)
+                    .await?;
                 Ok(None)
             }
+            (Err(problem), _) if problem.kind() == Kind::Cancelled => Err(problem),
             (Err(problem), _) => {
                 let hint = problem
                     .hint_text()
@@ -62,73 +73,63 @@ impl Service {
         }
     }
 
-    pub(super) async fn make_safety(
-        &self,
-        job: &str,
-        order: &Order,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<String> {
-        let source = match &order.target {
-            Target::Source(id) => self.source_row(id).await?,
-            Target::Dir(_) => self.dir_source(&order.target).await?,
+    async fn make_safety(&self) -> Result<String> {
+        let service = self.service;
+        let (source, parts) = match &self.order.target {
+            Target::Source(id) => (service.source_row(id).await?, self.order.wanted.parts.clone()),
+            Target::Dir(_) => (service.dir_source(&self.order.target).await?, Vec::new()),
         };
-        let opened = self.open_source(&source)?;
+        let capture = by_source(service.open_source(&source)?, parts);
         let making = Making {
-            id: BackupId::new(&self.options.clock, &self.options.random)?,
-            job: job.parse()?,
+            id: BackupId::new(&service.options.clock, &service.options.random)?,
+            job: self.job.id.parse()?,
             source,
-            parts: if matches!(order.target, Target::Dir(_)) {
-                Vec::new()
-            } else {
-                order.wanted.parts.clone()
-            },
             name: Some("before the restore".to_owned()),
             reason: Reason::Safety,
-            undoes: Some(job.parse()?),
-            progress: progress.clone(),
-            cancel: cancel.clone(),
+            undoes: Some(self.job.id.parse()?),
+            who: self.job.person.clone().unwrap_or_default(),
+            progress: self.progress.clone(),
+            cancel: self.cancel.clone(),
         };
-        let made = self.make(making, opened).await?;
-        self.verify_snapshot(&made.backup.snapshot, Level::Data, progress, cancel)
+        let made = service.make(making, capture).await?;
+        service
+            .verify_snapshot(&made.backup.snapshot, Level::Data, self.progress, self.cancel)
             .await?;
-        self.catalog
-            .set_backup_verified(&made.backup.id, self.now_ms())
+        service
+            .catalog
+            .set_backup_verified(&made.backup.id, service.now_ms())
             .await?;
         Ok(made.backup.id)
     }
 
-    /// The hidden source that stands for a folder which was restored into.
-    pub(super) async fn dir_source(&self, target: &Target) -> Result<SourceRow> {
-        let (name, Target::Dir(dir)) = (place(target), target) else {
-            return Err(Problem::internal("not a folder"));
-        };
-        if let Some(row) = self
-            .catalog
-            .list_sources()
-            .await?
-            .into_iter()
-            .find(|row| row.name == name)
-        {
-            return Ok(row);
-        }
-        self.insert_source(&name, "folder", &serde_json::json!({ "paths": [dir] }), true)
-            .await
-    }
-
-    /// The plan is computed once more, after the safety backup: is the target still what it was made for?
-    pub(super) async fn check_drift(
-        &self,
-        order: &Order,
-        plan: &Plan,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<()> {
+    /// The plan is computed once more, after the safety backup: is the target still what it was made for? `stopped`: it had to be stopped
+    /// for the restore, and may have changed by that; then the answer may be a plan that takes the place of the approved one.
+    pub(super) async fn check_drift(&self, plan: &Plan, stopped: bool) -> Result<Option<Plan>> {
+        let order = self.order;
         let draft = self
-            .draft(&order.target, &order.snapshot, &order.wanted, progress, cancel)
+            .service
+            .draft(
+                &order.target,
+                &order.snapshot,
+                &order.wanted,
+                self.progress,
+                self.cancel,
+            )
             .await?;
-        if draft.hash(&plan.backup, &plan.target, plan.mode, &plan.parts) == plan.hash {
-            return Ok(());
+        let hash = draft.hash(&plan.backup, &plan.target, plan.mode, &plan.parts);
+        if hash == plan.hash {
+            return Ok(None);
+        }
+        if stopped {
+            self.service
+                .log(
+                    &self.job.id,
+                    "warning",
+                    "stopping the target changed it since the plan was shown; the plan was computed anew",
+                )
+                .await;
+            let changed = Plan { hash, ..plan.clone() };
+            return self.service.store_plan(changed, draft).await.map(Some);
         }
         Err(Problem::new(
             Kind::Drifted,
@@ -138,13 +139,9 @@ impl Service {
     }
 
     /// What is still not as in the backup, contents compared.
-    pub(super) async fn left_over(
-        &self,
-        order: &Order,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<Draft> {
-        progress.phase("comparing");
+    pub(super) async fn left_over(&self) -> Result<Draft> {
+        self.progress.phase("comparing");
+        let order = self.order;
         let mode = if order.wanted.mode == Mode::Rebuild {
             Mode::Replace
         } else {
@@ -155,7 +152,14 @@ impl Service {
             mode,
             ..order.wanted.clone()
         };
-        self.draft(&order.target, &order.snapshot, &wanted, progress, cancel)
+        self.service
+            .draft(
+                &order.target,
+                &order.snapshot,
+                &wanted,
+                self.progress,
+                self.cancel,
+            )
             .await
     }
 }

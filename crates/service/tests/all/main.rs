@@ -7,3 +7,8 @@ mod archive_tar_limits;
 mod archive_tools;
 mod archive_zip;
 mod folder_restore;
+mod notify;
+mod notify_http;
+mod notify_mail;
+mod notify_sample;
+mod words;

@@ -104,3 +104,44 @@ pub(crate) struct Purge {
     #[arg(long, short)]
     pub(crate) yes: bool,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Passphrase {
+    /// File with the passphrase of an encrypted zip [env: CAIRN_PASSPHRASE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Id of the backup (a prefix will do), its name, or `latest`
+    pub(crate) backup: String,
+    /// zip, tar.gz or tar.zst
+    #[arg(long, default_value = "tar.zst", value_name = "FORMAT")]
+    pub(crate) format: String,
+    /// Where to: a file, or - for stdout; default: a file named after source and time
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the file
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// A zip, tar, tar.gz or tar.zst
+    pub(crate) file: PathBuf,
+    /// Name or id of the source whose backup it becomes
+    #[arg(long)]
+    pub(crate) source: String,
+    /// Name of the backup
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The archive is one's own: keep owners, set-uid bits and links that point outside it
+    #[arg(long)]
+    pub(crate) trusted: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+}

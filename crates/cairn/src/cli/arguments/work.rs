@@ -46,3 +46,12 @@ pub(crate) struct Man {
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Id of the job (a prefix will do)
+    pub(crate) job: String,
+    /// Go on until the job is over
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}

@@ -1,0 +1,184 @@
+//! Export and import: a backup as one file, and one file as a backup.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use model::{Kind, Problem, Result};
+use serde_json::json;
+use service::archive::{Format, Limits};
+use service::{ExportDone, ExportRequest, ImportRequest, Service};
+
+use super::arguments::{Export, Import, Passphrase};
+use super::backups::made;
+use super::watch::watch;
+use crate::configuration::secret_file;
+use crate::output::{Output, duration, size};
+
+const BUFFER: usize = 1 << 20;
+
+fn passphrase(words: &Passphrase) -> Result<Option<String>> {
+    match &words.passphrase_file {
+        Some(path) => secret_file(path).map(Some),
+        None => Ok(std::env::var("CAIRN_PASSPHRASE")
+            .ok()
+            .filter(|text| !text.is_empty())),
+    }
+}
+
+pub(crate) async fn export(service: &Service, words: Export, output: Output) -> Result<u8> {
+    let format: Format = words.format.parse()?;
+    let backup = service.show_backup(&words.backup).await?;
+    let request = ExportRequest {
+        backup: backup.id.clone(),
+        format,
+        passphrase: passphrase(&words.passphrase)?,
+    };
+    let to_stdout = words.output.as_deref() == Some(Path::new("-"));
+    if to_stdout {
+        if std::io::stdout().is_terminal() {
+            return Err(Problem::invalid("an archive is not for a terminal")
+                .hint("name a file with -o, or send it somewhere: cairn export … -o - | tar t"));
+        }
+        let out = Box::new(BufWriter::with_capacity(BUFFER, std::io::stdout()));
+        let done = run(service, request, out, output).await?;
+        return Ok(finish(&done, None, output));
+    }
+    let path = words
+        .output
+        .unwrap_or_else(|| PathBuf::from(file_name(&backup, format)));
+    let part = Part::create(&path, words.force)?;
+    let out = Box::new(BufWriter::with_capacity(BUFFER, part.file()?));
+    let done = run(service, request, out, output).await?;
+    part.keep()?;
+    output.answer(&answer(&done, &path), || {
+        format!(
+            "{}  {} files, {} in {}",
+            path.display(),
+            done.files,
+            size(done.written),
+            duration(done.seconds)
+        )
+    })?;
+    Ok(finish(&done, Some(&path), output))
+}
+
+fn answer(done: &ExportDone, path: &Path) -> serde_json::Value {
+    let mut value = json!(done);
+    value["file"] = json!(path);
+    value
+}
+
+async fn run(
+    service: &Service,
+    request: ExportRequest,
+    out: Box<dyn Write + Send>,
+    output: Output,
+) -> Result<ExportDone> {
+    watch(output, |progress, cancel| async move {
+        service.export(request, out, &progress, &cancel).await
+    })
+    .await
+}
+
+fn finish(done: &ExportDone, path: Option<&Path>, output: Output) -> u8 {
+    for warning in &done.warnings {
+        output.warn(warning);
+    }
+    if path.is_some() {
+        output.say("An archive is readable by whoever has it; the backups in the repository stay encrypted.");
+    }
+    if done.warnings.is_empty() { 0 } else { 3 }
+}
+
+/// `world-20261121-031500.tar.zst`
+fn file_name(backup: &service::BackupView, format: Format) -> String {
+    let plain = |c: char| {
+        if c.is_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let source: String = backup.source.chars().map(plain).collect();
+    let moment: String = backup
+        .created
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(15)
+        .collect();
+    format!("{source}-{}.{format}", moment.replace('T', "-"))
+}
+
+/// A file that takes its name only when it is whole; until then `NAME.part`, for the owner alone.
+struct Part {
+    path: PathBuf,
+    unfinished: PathBuf,
+    kept: bool,
+}
+
+impl Part {
+    fn create(path: &Path, force: bool) -> Result<Self> {
+        if path.exists() && !force {
+            return Err(
+                Problem::new(Kind::Conflict, format!("{} is there already", path.display()))
+                    .hint("choose another name with -o, or overwrite it with --force"),
+            );
+        }
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        Ok(Part {
+            path: path.to_path_buf(),
+            unfinished: PathBuf::from(part),
+            kept: false,
+        })
+    }
+
+    fn file(&self) -> Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&self.unfinished)
+            .map_err(|error| Problem::io(format!("cannot write {}", self.unfinished.display()), error))
+    }
+
+    fn keep(mut self) -> Result<()> {
+        let problem = |error| Problem::io(format!("cannot write {}", self.path.display()), error);
+        File::open(&self.unfinished)
+            .and_then(|file| file.sync_all())
+            .map_err(problem)?;
+        fs::rename(&self.unfinished, &self.path).map_err(problem)?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.unfinished);
+        }
+    }
+}
+
+pub(crate) async fn import(service: &Service, words: Import, output: Output) -> Result<u8> {
+    let request = ImportRequest {
+        file: words.file,
+        source: words.source,
+        name: words.name,
+        passphrase: passphrase(&words.passphrase)?,
+        limits: Limits {
+            owners: words.trusted,
+            outside_links: words.trusted,
+            ..Limits::default()
+        },
+    };
+    let done = watch(output, |progress, cancel| async move {
+        service.import(request, &progress, &cancel).await
+    })
+    .await?;
+    made(&done, output)
+}

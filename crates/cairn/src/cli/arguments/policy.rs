@@ -1,0 +1,113 @@
+//! Arguments of the commands about schedules, policies and serving.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Back a source up by itself
+    #[command(after_help = "\
+Forms:
+  every 24h                        counted from now
+  hourly [at :15]
+  daily [at 03:00]
+  weekly [on monday] [at 03:00]
+  monthly [on 31 | on last] [at 03:00]
+  cron 0 3 * * 1-5
+A time zone may stand at the end (Europe/Berlin); without one it is CAIRN_TIME_ZONE or the machine's.
+Schedules run while `cairn serve` does; a run that was missed is made up once.")]
+    Set(SetSchedule),
+    /// No runs by itself any more
+    Off(OneSource),
+    /// When it last ran and the next five runs
+    Show(OneSource),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetSchedule {
+    /// Name or id of the source
+    pub(crate) source: String,
+    /// When, in words: `daily at 03:00`
+    #[arg(required = true, trailing_var_arg = true)]
+    pub(crate) when: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneSource {
+    /// Name or id of the source
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Show the whole policy, as TOML that `set --file` takes
+    Show(OneSource),
+    /// Change keys of the policy
+    #[command(after_help = "\
+Keys, with examples:
+  schedule='daily at 03:00'        catch_up=false               parts='[\"world\"]'
+  retention.last=7                 retention.daily=7            retention.within=30d
+  limit='{\"most\":3,\"when_full\":\"rotate\"}'   (or refuse, rotate-scheduled; per: source, person)
+  safety=90d                       how long older safety backups stay; default for ever
+  gates.typed=true                 gates.stopped=true
+  notify='[{\"on\":[\"failure\"],\"to\":{\"by\":\"email\",\"address\":\"me@example.org\"}}]'
+     to: email (address), webhook (url, secret), ntfy (url, secret), healthcheck (url)
+     on: success, warning, failure, overdue, anomaly; nothing named = all but success
+  hooks='{\"before_backup\":[{\"do\":\"command\",\"command\":[\"/usr/bin/true\"]}]}'
+KEY= puts a key back to its default. Secrets are named by place: env:NAME or file:/path.
+What retention would delete is shown by `cairn policy simulate` before anything is.")]
+    Set(SetPolicy),
+    /// Use a ready-made policy: discord-single, rotating:N, panel:N, nightly-7-days
+    Preset(PresetPolicy),
+    /// Show what retention would keep and delete, and why; nothing is deleted
+    Simulate(SimulatePolicy),
+    /// Send a test to everybody whom the policy names
+    Test(OneSource),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetPolicy {
+    /// Name or id of the source
+    pub(crate) source: String,
+    /// KEY=VALUE; dots lead into a key
+    #[arg(required_unless_present = "file")]
+    pub(crate) changes: Vec<String>,
+    /// TOML or JSON with the keys to be changed; - for stdin
+    #[arg(long, conflicts_with = "changes", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PresetPolicy {
+    /// Name or id of the source
+    pub(crate) source: String,
+    /// The preset
+    pub(crate) preset: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulatePolicy {
+    /// Name or id of the source
+    pub(crate) source: String,
+    /// KEY=VALUE: as if the policy were changed like this
+    pub(crate) changes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleWord {
+    /// Carries jobs out
+    Worker,
+    /// Fires schedules; of several processes one at a time does
+    Scheduler,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// What this process does; default: everything
+    #[arg(long, value_delimiter = ',', value_enum)]
+    pub(crate) roles: Vec<RoleWord>,
+    /// Jobs at once; default: as many as cores [env: CAIRN_WORKERS]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) workers: Option<u16>,
+}

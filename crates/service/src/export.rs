@@ -1,0 +1,97 @@
+//! Export: a backup as one portable file, streamed to wherever it is wanted.
+//!
+//! Rules: the archive is the tree of the backup, so what is imported again is the same. Nothing is staged; who reads slowly slows it down
+//! and costs no memory. It is a job of the process that was asked, which has the output.
+
+use std::io::Write;
+
+use model::{Cancel, Progress, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::Service;
+use crate::archive::{self, Exported, Format};
+use crate::joined::TreeOf;
+use crate::work::{Order, value};
+
+#[derive(Clone, Debug)]
+pub struct ExportRequest {
+    pub backup: String,
+    pub format: Format,
+    /// Encrypts a zip (AES-256).
+    pub passphrase: Option<String>,
+}
+
+/// What an export did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ExportDone {
+    pub job: String,
+    pub state: String,
+    pub backup: String,
+    pub format: String,
+    pub files: u64,
+    pub bytes: u64,
+    /// Length of the archive.
+    pub written: u64,
+    pub warnings: Vec<String>,
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+impl Service {
+    /// Writes a backup to `out` as an archive.
+    pub async fn export(
+        &self,
+        request: ExportRequest,
+        mut out: Box<dyn Write + Send>,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<ExportDone> {
+        let row = self.backup_row(&request.backup).await?;
+        let tree = self.tree_of(&row.snapshot).await?;
+        let order = Order::Export {
+            backup: row.id.clone(),
+            format: request.format.word().to_owned(),
+        };
+        self.audit("backup.export", &row.source_name, &row.id).await?;
+        self.here(&order, Some(&row.source), progress, cancel, |job| {
+            let cx = self.context(&job, progress, cancel);
+            let format = request.format;
+            cx.progress
+                .expect(row.files.unsigned_abs(), row.bytes.unsigned_abs());
+            let work = self.blocking(move || {
+                cx.progress.phase("exporting");
+                let passphrase = request.passphrase.as_deref();
+                let exported = archive::export(&TreeOf(tree), format, passphrase, &mut *out, &cx)?;
+                out.flush()
+                    .map_err(|error| model::Problem::io("cannot write the archive", error))?;
+                Ok(exported)
+            });
+            async move { value(done(job, row.id, format, work.await?)) }
+        })
+        .await
+    }
+}
+
+fn done(job: String, backup: String, format: Format, exported: Exported) -> ExportDone {
+    let skipped = exported
+        .skipped
+        .into_iter()
+        .map(|skipped| format!("{}: {}", skipped.name, skipped.why));
+    let warnings: Vec<String> = skipped.chain(exported.notes).collect();
+    let state = if warnings.is_empty() {
+        "succeeded"
+    } else {
+        "warning"
+    };
+    ExportDone {
+        job,
+        state: state.to_owned(),
+        backup,
+        format: format.word().to_owned(),
+        files: exported.files,
+        bytes: exported.bytes,
+        written: exported.written,
+        warnings,
+        seconds: 0.0,
+    }
+}

@@ -1,0 +1,145 @@
+//! What a careful person would look at every hour: is the catalog in step with the repository, is a backup overdue, is something unusual.
+//!
+//! Rules: overdue means that a run was due two hours ago and no backup was made since; it is said once a day. A size is unusual when it is
+//! less than half or more than twice the median of the last ones. Nothing is deleted here but what a policy lets go and what is expired.
+
+use catalog::backups::BackupRow;
+use catalog::sources::SourceRow;
+use model::{Cancel, Kind, Progress, Result};
+
+use crate::Service;
+use crate::notify::Severity;
+use crate::policy::policy_of;
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+const GRACE_MS: i64 = 2 * HOUR_MS;
+/// So many backups make a habit.
+const HABIT: usize = 3;
+const LOOKED_AT: i64 = 12;
+/// Changes of small things are nobody's alarm.
+const SMALL: i64 = 1 << 20;
+
+impl Service {
+    /// The scheduler's care; also at every start.
+    pub async fn hourly(&self) -> Result<()> {
+        let now = self.now_ms();
+        self.schedule_care().await?;
+        // An interrupted restore may still be resumed with its plan.
+        self.catalog.delete_expired_plans(now - 30 * DAY_MS).await?;
+        self.catalog.delete_given_up(now - 30 * DAY_MS).await?;
+        self.tell_overdue(now).await?;
+        for source in self.catalog.list_sources().await? {
+            if let Err(problem) = self.thin_out_safety(&source).await {
+                tracing::warn!("{}: {problem}", source.name);
+            }
+        }
+        if self.is_first_today("reconciled", now).await? {
+            self.reconcile().await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the catalog in step with the repository, and tells of backups that are gone.
+    pub(crate) async fn reconcile(&self) -> Result<()> {
+        let step = self.bring_in_step(true, &Progress::new(), &Cancel::new()).await;
+        let gone = match step {
+            Err(problem) if problem.kind() == Kind::RepositoryMissing => return Ok(()),
+            other => other?.gone,
+        };
+        for source in self.catalog.list_sources().await? {
+            let ids: Vec<&str> = gone
+                .iter()
+                .filter(|row| row.source == source.id)
+                .map(|row| row.id.as_str())
+                .collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let text = format!(
+                "{} gone from the repository: {}",
+                model::counted(ids.len() as u64, "backup is", "backups are"),
+                ids.join(", ")
+            );
+            let notice = self.notice(Severity::Failure, "check of the repository", &text)?;
+            self.tell(&source, notice).await?;
+        }
+        Ok(())
+    }
+
+    /// True once a day, and remembered.
+    async fn is_first_today(&self, what: &str, now: i64) -> Result<bool> {
+        let last = self.catalog.setting(what).await?;
+        let last: Option<i64> = last.and_then(|text| text.parse().ok());
+        if last.is_some_and(|last| (0..DAY_MS).contains(&(now - last))) {
+            return Ok(false);
+        }
+        self.catalog.set_setting(what, &now.to_string()).await?;
+        Ok(true)
+    }
+
+    async fn tell_overdue(&self, now: i64) -> Result<()> {
+        let newest = self.catalog.newest_backups().await?;
+        let sources = self.catalog.list_sources().await?;
+        for marks in self.catalog.list_schedules().await? {
+            let Some(source) = sources.iter().find(|row| Some(&row.id) == marks.source.as_ref()) else {
+                continue;
+            };
+            let schedule = policy_of(source)?.schedule;
+            let Some(promised) = schedule.latest(marks.enabled, marks.enabled, now - GRACE_MS) else {
+                continue;
+            };
+            let last = newest
+                .iter()
+                .find(|(id, _)| *id == source.id)
+                .map(|(_, created)| *created);
+            if last.is_some_and(|last| last >= promised) {
+                continue;
+            }
+            if self
+                .is_first_today(&format!("overdue:{}", source.id), now)
+                .await?
+            {
+                self.tell_one_overdue(source, promised, last).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_one_overdue(&self, source: &SourceRow, promised: i64, last: Option<i64>) -> Result<()> {
+        let last = last.map_or("there is none yet".to_owned(), |last| {
+            format!("the last one is of {}", model::moment_text(last))
+        });
+        let text = format!(
+            "a backup was due at {} and was not made; {last}. Is `cairn serve` running?",
+            model::moment_text(promised)
+        );
+        let notice = self.notice(Severity::Overdue, "backup", &text)?;
+        self.tell(source, notice).await
+    }
+
+    /// Says when a new backup is much smaller or larger than those before.
+    pub(crate) async fn tell_unusual(&self, source: &SourceRow, new: &BackupRow) -> Result<()> {
+        let rows = self.catalog.list_backups(Some(&source.id), LOOKED_AT).await?;
+        let like = |row: &&BackupRow| row.id != new.id && row.reason != "safety" && row.parts == new.parts;
+        let mut sizes: Vec<i64> = rows.iter().filter(like).map(|row| row.bytes).collect();
+        if sizes.len() < HABIT {
+            return Ok(());
+        }
+        sizes.sort_unstable();
+        let usual = sizes[sizes.len() / 2];
+        let is_usual = new.bytes <= usual.saturating_mul(2) && new.bytes >= usual / 2;
+        if is_usual || (new.bytes - usual).abs() < SMALL {
+            return Ok(());
+        }
+        let text = format!(
+            "the backup holds {} bytes; those before it hold about {usual}",
+            new.bytes
+        );
+        let notice = crate::notify::Notice {
+            backup: Some(new.id.clone()),
+            ..self.notice(Severity::Anomaly, "backup", &text)?
+        };
+        self.tell(source, notice).await
+    }
+}

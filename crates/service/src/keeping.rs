@@ -1,0 +1,102 @@
+//! Which backups stay: limits before a new one is made, retention and rotation after it.
+//!
+//! Order: make → verify → delete. Rules: nothing goes before what replaces it was read back whole; deleting goes the way of `cairn delete`;
+//! a policy without rules deletes nothing. Safety backups follow their own rule.
+
+use std::collections::BTreeSet;
+
+use catalog::backups::BackupRow;
+use catalog::sources::SourceRow;
+use model::{BackupId, Cancel, Held, Newcomer, Policy, Progress, Reason, Result, Terms, safety_to_delete};
+use repository::Level;
+
+use crate::Service;
+use crate::policy::held;
+use crate::policy::policy_of;
+
+impl Service {
+    async fn backups_of(&self, source: &str) -> Result<Vec<BackupRow>> {
+        let mut rows = self.catalog.list_backups(Some(source), i64::MAX).await?;
+        rows.retain(|row| row.state == "ok");
+        Ok(rows)
+    }
+
+    /// May another backup be made?
+    pub(crate) async fn admit(
+        &self,
+        source: &SourceRow,
+        policy: &Policy,
+        reason: Reason,
+        person: Option<&str>,
+    ) -> Result<()> {
+        let Some(limit) = policy.limit else {
+            return Ok(());
+        };
+        let rows = self.backups_of(&source.id).await?;
+        let held = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
+        limit.admit(&held, Newcomer { reason, person })
+    }
+
+    /// After a new backup: verifies it and deletes what the policy lets go. The ids that went.
+    pub(crate) async fn thin_out(
+        &self,
+        source: &SourceRow,
+        policy: &Policy,
+        new: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>> {
+        let mut rows = self.backups_of(&source.id).await?;
+        let new: BackupId = new.parse()?;
+        // What would go if the new one were good? Without an answer there is nothing to verify for.
+        let mut hoped = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
+        for held in hoped.iter_mut().filter(|held| held.id == new) {
+            held.verified = true;
+        }
+        let going = self.going(policy, &hoped, new);
+        let Some(at) = rows.iter().position(|row| row.id == new.to_string()) else {
+            return Ok(Vec::new());
+        };
+        if going.is_empty() {
+            return Ok(Vec::new());
+        }
+        progress.phase("verifying the new backup");
+        self.verify_snapshot(&rows[at].snapshot, Level::Data, progress, cancel)
+            .await
+            .map_err(|problem| problem.context("the new backup is not whole, and nothing was deleted"))?;
+        self.catalog
+            .set_backup_verified(&rows[at].id, self.now_ms())
+            .await?;
+        rows.retain(|row| going.contains(&row.id));
+        self.delete_rows(&rows).await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    fn going(&self, policy: &Policy, held: &[Held], new: BackupId) -> BTreeSet<String> {
+        let terms = Terms {
+            zone: &policy.schedule.zone,
+            now_ms: self.now_ms(),
+            max_age: None,
+        };
+        let retention = policy.retention.to_delete(held, &terms);
+        let surplus = policy.limit.map_or(Vec::new(), |limit| limit.surplus(held, new));
+        let all = retention.into_iter().chain(surplus);
+        all.filter(|id| *id != new).map(|id| id.to_string()).collect()
+    }
+
+    /// Deletes the safety backups of a source that its policy lets go.
+    pub(crate) async fn thin_out_safety(&self, source: &SourceRow) -> Result<usize> {
+        let policy = policy_of(source)?;
+        if policy.safety.is_none() {
+            return Ok(0);
+        }
+        let mut rows = self.backups_of(&source.id).await?;
+        let held = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
+        let going = safety_to_delete(&held, policy.safety, self.now_ms());
+        rows.retain(|row| going.iter().any(|id| id.to_string() == row.id));
+        if !rows.is_empty() {
+            self.delete_rows(&rows).await?;
+        }
+        Ok(rows.len())
+    }
+}

@@ -1,0 +1,72 @@
+//! Telling people and programs what happened.
+//!
+//! Nouns: a *notice* says what happened to what, how bad it is and what to do; a *channel* is a way to somebody, with
+//! its secrets; a *letter* is an e-mail; the *outbox* is a folder that keeps what no mail server takes.
+//!
+//! Rules: [`deliver`] is one attempt and returns what came of it; when to try again is said by [`next_retry`], what is
+//! worth it by [`worth_retrying`], and who remembers that is the catalog. A test goes the same way as everything else.
+//! Who is called over HTTP is looked up once, judged address by address and called at just those addresses; redirects
+//! are not followed and proxies not asked. Problems name a host, never a whole address: its path may be the secret.
+
+mod address;
+mod channel;
+mod http;
+mod letter;
+mod mail;
+mod notice;
+mod outbox;
+mod plain;
+mod retry;
+mod secret;
+mod webhook;
+
+use std::sync::Arc;
+
+use model::{Clock, Result};
+
+pub use address::Net;
+pub use channel::Channel;
+pub use http::Names;
+pub use letter::Letter;
+pub use mail::{Security, Smtp};
+pub use notice::{Notice, Severity};
+pub use outbox::{Kept, Outbox};
+pub use retry::{next_retry, worth_retrying};
+pub use secret::Secret;
+
+/// What deliveries are made with.
+#[derive(Clone)]
+pub struct Clients {
+    pub clock: Arc<dyn Clock>,
+    pub outbox: Outbox,
+    /// Without one, letters go to the outbox.
+    pub mail: Option<Smtp>,
+    pub names: Names,
+}
+
+/// Tries once to hand this notice to this channel.
+pub async fn deliver(channel: &Channel, notice: &Notice, clients: &Clients) -> Result<()> {
+    match channel {
+        Channel::Outbox {} => clients.outbox.put_notice(notice),
+        Channel::Email { address } => post(&Letter::about(notice, address), clients).await,
+        Channel::Webhook { url, secret, allow } => {
+            let call = webhook::call(url, secret.as_ref(), notice, clients.clock.now_ms())?;
+            http::send(call, allow, &clients.names).await
+        }
+        Channel::Ntfy { url, token, allow } => {
+            let call = plain::ntfy(url, token.as_ref(), notice)?;
+            http::send(call, allow, &clients.names).await
+        }
+        Channel::Healthcheck { url, allow } => {
+            http::send(plain::healthcheck(url, notice)?, allow, &clients.names).await
+        }
+    }
+}
+
+/// Tries once to send a letter; without a mail server it is laid into the outbox.
+pub async fn post(letter: &Letter, clients: &Clients) -> Result<()> {
+    match &clients.mail {
+        Some(smtp) => mail::send(smtp, letter).await,
+        None => clients.outbox.put_letter(letter),
+    }
+}

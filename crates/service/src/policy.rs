@@ -1,0 +1,142 @@
+//! The policy of a source: read, change, and see beforehand what it would do.
+//!
+//! Rules: a policy is changed as a whole or key by key; what cannot be read is refused by name and nothing is saved. Saving one moves the
+//! schedule; it deletes nothing by itself: that comes after the next backup, and is shown by `simulate` before.
+
+use catalog::sources::SourceRow;
+use model::{Held, Judged, Kind, Policy, Preset, Problem, Result, Terms, Zone};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Service;
+
+/// What becomes of a backup under a policy, as doors show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fate {
+    pub id: String,
+    pub created: String,
+    pub reason: String,
+    pub name: String,
+    pub kept: bool,
+    pub because: Vec<String>,
+    #[serde(skip)]
+    pub created_ms: i64,
+}
+
+pub(crate) fn policy_of(source: &SourceRow) -> Result<Policy> {
+    let read = |text: &str| Policy::from_json(serde_json::from_str(text).map_err(bad_json)?);
+    read(&source.policy).map_err(|problem| problem.context(format!("the policy of “{}”", source.name)))
+}
+
+impl Service {
+    pub async fn policy(&self, wanted: &str) -> Result<Policy> {
+        policy_of(&self.source_row(wanted).await?)
+    }
+
+    pub(crate) async fn save_policy(&self, mut row: SourceRow, policy: &Policy) -> Result<()> {
+        let before = policy_of(&row)?.schedule;
+        let value = serde_json::to_value(policy).map_err(bad_json)?;
+        // Read back as the catalog will be read, before it is there.
+        Policy::from_json(value.clone())?;
+        row.policy = value.to_string();
+        self.catalog.update_source(&row).await?;
+        self.reschedule(&row.id, &before, &policy.schedule).await?;
+        self.audit("policy.change", &row.name, &row.policy).await
+    }
+
+    /// Changes some keys; `null` puts a key back to its default.
+    pub async fn change_policy(&self, wanted: &str, changes: &Value) -> Result<Policy> {
+        let row = self.source_row(wanted).await?;
+        let policy = changed(&row, changes)?;
+        self.save_policy(row, &policy).await?;
+        Ok(policy)
+    }
+
+    pub async fn use_preset(&self, wanted: &str, preset: Preset, zone: &Zone) -> Result<Policy> {
+        let row = self.source_row(wanted).await?;
+        let policy = preset.policy(zone);
+        self.save_policy(row, &policy).await?;
+        Ok(policy)
+    }
+
+    /// What the retention of a policy would keep and delete now; with `changes`, before they are saved.
+    pub async fn simulate(&self, wanted: &str, changes: &Value) -> Result<Vec<Fate>> {
+        let row = self.source_row(wanted).await?;
+        let policy = changed(&row, changes)?;
+        let rows = self.catalog.list_backups(Some(&row.id), i64::MAX).await?;
+        let rows: Vec<_> = rows.into_iter().filter(|row| row.state == "ok").collect();
+        let held = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
+        let terms = Terms {
+            zone: &policy.schedule.zone,
+            now_ms: self.now_ms(),
+            max_age: None,
+        };
+        let judged = policy.retention.judge(&held, &terms);
+        Ok(judged
+            .into_iter()
+            .filter_map(|judged| fate(&rows, judged))
+            .collect())
+    }
+}
+
+fn changed(row: &SourceRow, changes: &Value) -> Result<Policy> {
+    let mut value = serde_json::to_value(policy_of(row)?).map_err(bad_json)?;
+    if !changes.is_object() {
+        return Err(Problem::invalid(
+            "a policy is changed by an object of keys and values",
+        ));
+    }
+    merge(&mut value, changes);
+    Policy::from_json(value)
+}
+
+/// Objects are merged key by key, `null` takes a key away, everything else is replaced.
+fn merge(value: &mut Value, changes: &Value) {
+    let (Some(fields), Some(changes)) = (value.as_object_mut(), changes.as_object()) else {
+        value.clone_from(changes);
+        return;
+    };
+    for (key, change) in changes {
+        match (change, fields.get_mut(key)) {
+            (Value::Null, _) => {
+                fields.remove(key);
+            }
+            (Value::Object(_), Some(inner)) if inner.is_object() => merge(inner, change),
+            _ => {
+                fields.insert(key.clone(), change.clone());
+            }
+        }
+    }
+}
+
+fn fate(rows: &[catalog::backups::BackupRow], judged: Judged) -> Option<Fate> {
+    let id = judged.id.to_string();
+    let row = rows.iter().find(|row| row.id == id)?;
+    Some(Fate {
+        created: model::moment_text(row.created),
+        created_ms: row.created,
+        reason: row.reason.clone(),
+        name: row.name.clone(),
+        kept: judged.kept,
+        because: judged.because,
+        id,
+    })
+}
+
+/// A backup as retention and limits see it.
+pub(crate) fn held(row: &catalog::backups::BackupRow) -> Result<Held> {
+    Ok(Held {
+        id: row.id.parse()?,
+        created: row.created,
+        reason: row.reason.parse()?,
+        locked: row.locked != 0,
+        verified: row.verified.is_some(),
+        person: row.person.clone(),
+    })
+}
+
+fn bad_json(error: serde_json::Error) -> Problem {
+    Problem::new(Kind::Damaged, "a policy in the catalog is malformed")
+        .hint("set it anew with `cairn policy set`")
+        .caused_by(error)
+}

@@ -1,0 +1,183 @@
+//! Carries a restore out, step by step; those that an earlier run of the same job has done are not done again.
+//!
+//! Order: the backup is whole → hooks and guard hold the target still → safety backup → drift → apply → compare → the target is let go, whatever
+//! happened. A target that was stopped for it has changed by stopping (a game server saves its world): then the plan is computed anew, the safety
+//! backup of the stopped target stands behind it, and the outcome says what was different.
+
+use catalog::jobs::JobRow;
+use model::{Cancel, Counts, Draft, Item, Plan, Problem, Progress, Result};
+use repository::Level;
+use sources::{Hold, Journal, Outcome, Request};
+
+use super::{HOLD_STEP, PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP};
+use crate::Service;
+use crate::joined::{JournalOf, TreeOf};
+
+/// One restore under way.
+pub(super) struct Run<'a> {
+    pub(super) service: &'a Service,
+    pub(super) job: &'a JobRow,
+    pub(super) order: &'a RestoreOrder,
+    pub(super) progress: &'a Progress,
+    pub(super) cancel: &'a Cancel,
+}
+
+impl Service {
+    pub(crate) async fn perform_restore(
+        &self,
+        job: &JobRow,
+        order: &RestoreOrder,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Restored> {
+        let run = Run {
+            service: self,
+            job,
+            order,
+            progress,
+            cancel,
+        };
+        run.all().await
+    }
+}
+
+impl Run<'_> {
+    async fn all(&self) -> Result<Restored> {
+        self.progress.phase("verifying the backup");
+        self.service
+            .verify_snapshot(&self.order.snapshot, Level::Structure, self.progress, self.cancel)
+            .await?;
+        let journal = JournalOf::load(&self.service.catalog, &self.job.id).await?;
+        let (journal, hold) = self.hold(journal).await?;
+        let done = self.held(journal, &hold).await;
+        let released = self.release(hold).await;
+        let mut done = done?;
+        if let Err(problem) = released {
+            done.warnings.push(problem.message().to_owned());
+            "warning".clone_into(&mut done.state);
+        }
+        Ok(done)
+    }
+
+    /// What is done while the target is held still.
+    async fn held(&self, journal: JournalOf, hold: &Hold) -> Result<Restored> {
+        let plan = self.stored_plan(&journal).await?;
+        let (journal, plan, safety) = self.made_safe(journal, plan, hold).await?;
+        let outcome = self.apply(&plan, journal).await?;
+        let left = self.left_over().await?;
+        Ok(report(&self.job.id, plan, safety, outcome, &left))
+    }
+
+    async fn stored_plan(&self, journal: &JournalOf) -> Result<Plan> {
+        let step = journal.find(PLAN_STEP).and_then(|step| step.data.as_str());
+        let id = step.unwrap_or(&self.order.plan);
+        let row = self.service.catalog.plan(id).await?;
+        let row = row.ok_or_else(|| Problem::damaged(format!("the plan of job {} is gone", self.job.id)))?;
+        serde_json::from_str(&row.document)
+            .map_err(|error| Problem::damaged("a stored plan cannot be read").caused_by(error))
+    }
+
+    async fn record(
+        &self,
+        mut journal: JournalOf,
+        key: &'static str,
+        data: serde_json::Value,
+    ) -> Result<JournalOf> {
+        let recorded = move || journal.record(key, true, data).map(|()| journal);
+        self.service.blocking(recorded).await
+    }
+
+    /// Holds the target still; what an earlier run stopped stays remembered as stopped by us.
+    async fn hold(&self, journal: JournalOf) -> Result<(JournalOf, Hold)> {
+        let earlier = journal.find(HOLD_STEP).map(|step| step.data.clone());
+        let source = self.service.open_target(&self.order.target).await?;
+        let cx = self.service.context(&self.job.id, self.progress, self.cancel);
+        let hold = self.service.blocking(move || source.hold(&cx)).await?;
+        let hold = match earlier {
+            Some(data) if !data.is_null() => Hold { data },
+            _ => hold,
+        };
+        let journal = self.record(journal, HOLD_STEP, hold.data.clone()).await?;
+        Ok((journal, hold))
+    }
+
+    async fn release(&self, hold: Hold) -> Result<()> {
+        let source = self.service.open_target(&self.order.target).await?;
+        // Also when somebody asked to stop: what was stopped for us is started again.
+        let cx = self.service.context(&self.job.id, self.progress, &Cancel::new());
+        self.service.blocking(move || source.release(&hold, &cx)).await
+    }
+
+    /// The safety backup and the look for drift, done now or by an earlier run.
+    async fn made_safe(
+        &self,
+        mut journal: JournalOf,
+        mut plan: Plan,
+        hold: &Hold,
+    ) -> Result<(JournalOf, Plan, Option<String>)> {
+        if let Some(step) = journal.find(SAFETY_STEP).filter(|step| step.done) {
+            let safety = step.data.as_str().map(str::to_owned);
+            return Ok((journal, plan, safety));
+        }
+        let safety = self.safety_backup(&plan).await?;
+        if let Some(changed) = self.check_drift(&plan, !hold.data.is_null()).await? {
+            journal = self
+                .record(journal, PLAN_STEP, serde_json::json!(changed.id))
+                .await?;
+            plan = changed;
+        }
+        let journal = self
+            .record(journal, SAFETY_STEP, serde_json::json!(safety))
+            .await?;
+        Ok((journal, plan, safety))
+    }
+
+    async fn apply(&self, plan: &Plan, mut journal: JournalOf) -> Result<Outcome> {
+        let source = self.service.open_target(&self.order.target).await?;
+        let tree = self.service.tree_of(&self.order.snapshot).await?;
+        let cx = self.service.context(&self.job.id, self.progress, self.cancel);
+        let (plan, wanted) = (plan.clone(), self.order.wanted.clone());
+        self.progress.phase("restoring");
+        self.service
+            .blocking(move || {
+                let request = Request {
+                    plan: &plan,
+                    wanted: &wanted,
+                };
+                source.apply(&request, &TreeOf(tree), &mut journal, &cx)
+            })
+            .await
+    }
+}
+
+fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome, left: &Draft) -> Restored {
+    let mut warnings = outcome.warnings;
+    warnings.extend(
+        outcome
+            .skipped
+            .iter()
+            .map(|skipped| format!("{}: {}", skipped.name, skipped.why)),
+    );
+    let differs = |item: &Item| format!("{}: not as in the backup ({})", item.name, item.detail);
+    warnings.extend(left.items.iter().take(20).map(differs));
+    let verified = left.items.is_empty();
+    let state = if verified && warnings.is_empty() {
+        "succeeded"
+    } else {
+        "warning"
+    };
+    let counts = Counts {
+        keep: plan.draft.keep,
+        ..plan.draft.counts()
+    };
+    Restored {
+        job: job.to_owned(),
+        state: state.to_owned(),
+        plan: plan.id,
+        safety_backup,
+        counts,
+        verified,
+        seconds: 0.0,
+        warnings,
+    }
+}

@@ -1,0 +1,227 @@
+//! Carries one claimed job out under its lease, and ends it truthfully.
+//!
+//! Rules: the lease is renewed while the work goes on; who lost it stops and writes nothing more. A wish to stop is looked for twice a
+//! second. A process that leaves in good order gives its job back to the queue; what was done is found again by whoever takes it on.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use catalog::jobs::{Claim, Ending, JobRow};
+use model::{Cancel, JobState, Kind, Problem, Progress, Result};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{LEASE_MS, Order};
+use crate::Service;
+
+const BEAT: Duration = Duration::from_millis(500);
+
+/// How a piece of work is stopped, and why.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    pub(crate) progress: Progress,
+    pub(crate) cancel: Cancel,
+    /// Set when the process leaves: its jobs go back to the queue.
+    pub(crate) leaving: std::sync::Arc<AtomicBool>,
+}
+
+impl Service {
+    /// Takes a job; nothing named = the oldest that may run.
+    pub(crate) async fn claim(&self, node: &str, only: Option<&str>) -> Result<Option<JobRow>> {
+        let now = self.now_ms();
+        let claim = Claim {
+            owner: self.owner(),
+            node,
+            now_ms: now,
+            until_ms: now + LEASE_MS,
+        };
+        self.catalog.claim_job(&claim, only).await
+    }
+
+    /// Carries a claimed job out; the outcome is stored with it as well.
+    pub(crate) async fn carry_out(&self, job: &JobRow, watch: &Watch) -> Result<Value> {
+        // Boxed: all kinds of work in one future are large.
+        self.carry_out_with(job, watch, Box::pin(self.perform(job, watch)))
+            .await
+    }
+
+    /// The same for work that only this process can do.
+    pub(crate) async fn carry_out_with(
+        &self,
+        job: &JobRow,
+        watch: &Watch,
+        work: impl Future<Output = Result<Value>>,
+    ) -> Result<Value> {
+        let begin = self.now_ms();
+        self.log(&job.id, "info", &format!("{} begins", job.kind)).await;
+        self.tell_start(job).await;
+        let outcome = self.under_lease(job, watch, work).await;
+        let outcome = outcome.map(|mut result| {
+            if let Some(fields) = result.as_object_mut() {
+                let seconds = (self.now_ms() - begin) as f64 / 1000.0;
+                fields.insert("seconds".to_owned(), json!(seconds));
+            }
+            result
+        });
+        self.end(job, watch, outcome).await
+    }
+
+    /// Queues and carries out what only this process can do.
+    pub(crate) async fn here<T, F>(
+        &self,
+        order: &Order,
+        source: Option<&str>,
+        progress: &Progress,
+        cancel: &Cancel,
+        work: impl FnOnce(String) -> F,
+    ) -> Result<T>
+    where
+        T: DeserializeOwned,
+        F: Future<Output = Result<Value>>,
+    {
+        // A node that nobody else serves.
+        let node = format!("@{}", self.owner());
+        let id = self.ask(order, source, &node).await?;
+        let job = self.claim(&node, Some(&id)).await?;
+        let job = job.ok_or_else(|| Problem::internal(format!("job {id} cannot be claimed")))?;
+        let watch = Watch {
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+            ..Watch::default()
+        };
+        let done = self.carry_out_with(&job, &watch, work(id)).await?;
+        read(done)
+    }
+
+    async fn perform(&self, job: &JobRow, watch: &Watch) -> Result<Value> {
+        let (progress, cancel) = (&watch.progress, &watch.cancel);
+        match Order::of(job)? {
+            Order::Backup(order) => value(self.perform_backup(job, &order, progress, cancel).await?),
+            Order::Restore(order) => value(self.perform_restore(job, &order, progress, cancel).await?),
+            Order::Verify { backup } => {
+                value(self.perform_verify(backup.as_deref(), progress, cancel).await?)
+            }
+            Order::Prune { no_grace } => value(self.perform_prune(no_grace, progress, cancel).await?),
+            Order::Export { .. } | Order::Import { .. } => Err(Problem::new(
+                Kind::Interrupted,
+                "the process that was asked for this is gone",
+            )
+            .hint("ask for it again")),
+        }
+    }
+
+    async fn under_lease(
+        &self,
+        job: &JobRow,
+        watch: &Watch,
+        work: impl Future<Output = Result<Value>>,
+    ) -> Result<Value> {
+        tokio::pin!(work);
+        let mut phase = String::new();
+        let mut until = job.lease_until.unwrap_or(0);
+        loop {
+            tokio::select! {
+                outcome = &mut work => return outcome,
+                () = tokio::time::sleep(BEAT) => {}
+            }
+            let seen = watch.progress.seen();
+            if seen.phase != phase {
+                phase.clone_from(&seen.phase);
+                self.log(&job.id, "info", &phase).await;
+            }
+            let next = self.now_ms() + LEASE_MS;
+            match self.catalog.beat(&job.id, job.fence, next, &seen).await {
+                Ok(asked_to_stop) => {
+                    until = next;
+                    if asked_to_stop {
+                        watch.cancel.cancel();
+                    }
+                }
+                Err(problem) if problem.kind() == Kind::Conflict => watch.cancel.cancel(),
+                // A catalog that is away for a moment stops nothing; a lease that ran out does.
+                Err(problem) => {
+                    tracing::warn!("job {}: {problem}", job.id);
+                    if self.now_ms() >= until {
+                        watch.cancel.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn end(&self, job: &JobRow, watch: &Watch, outcome: Result<Value>) -> Result<Value> {
+        if let Err(problem) = &outcome
+            && problem.kind() == Kind::Cancelled
+            && watch.leaving.load(Ordering::SeqCst)
+            && !self.is_asked_to_stop(&job.id).await
+        {
+            self.log(
+                &job.id,
+                "info",
+                "the process ends; the job goes back to the queue",
+            )
+            .await;
+            self.catalog.give_job_back(&job.id, job.fence).await?;
+            return outcome;
+        }
+        let (state, result, problem) = match &outcome {
+            Ok(result) => (state_of(result), Some(result.to_string()), None),
+            Err(problem) if problem.kind() == Kind::Cancelled => (JobState::Cancelled, None, Some(problem)),
+            Err(problem) => (JobState::Failed, None, Some(problem)),
+        };
+        let ending = Ending {
+            state: state.word(),
+            result,
+            problem,
+        };
+        self.log_end(job, state, &outcome).await;
+        self.catalog
+            .end_job(&job.id, job.fence, &ending, self.now_ms())
+            .await?;
+        self.tell_end(job, state, &outcome).await;
+        outcome
+    }
+
+    async fn is_asked_to_stop(&self, job: &str) -> bool {
+        let row = self.catalog.job(job).await;
+        row.is_ok_and(|row| row.is_some_and(|row| row.cancel_requested != 0))
+    }
+
+    async fn log_end(&self, job: &JobRow, state: JobState, outcome: &Result<Value>) {
+        match outcome {
+            Ok(result) => {
+                for warning in warnings(result) {
+                    self.log(&job.id, "warning", warning).await;
+                }
+            }
+            Err(problem) => {
+                let hint = problem.hint_text().map(|hint| format!(" ({hint})"));
+                let text = format!("{}{}", problem.message(), hint.unwrap_or_default());
+                self.log(&job.id, "error", &text).await;
+            }
+        }
+        self.log(&job.id, "info", state.word()).await;
+    }
+}
+
+/// The warnings of a job's result.
+pub(crate) fn warnings(result: &Value) -> impl Iterator<Item = &str> {
+    let list = result.get("warnings").and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn state_of(result: &Value) -> JobState {
+    let word = result.get("state").and_then(Value::as_str).unwrap_or_default();
+    word.parse().unwrap_or(JobState::Succeeded)
+}
+
+pub(crate) fn read<T: DeserializeOwned>(result: Value) -> Result<T> {
+    serde_json::from_value(result)
+        .map_err(|error| Problem::internal(format!("a result cannot be read: {error}")))
+}
+
+pub(crate) fn value(result: impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(result)
+        .map_err(|error| Problem::internal(format!("a result cannot be written: {error}")))
+}

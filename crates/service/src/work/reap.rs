@@ -1,0 +1,55 @@
+//! Jobs whose process vanished, and what it left lying about.
+//!
+//! Rules: a job whose lease ran out is interrupted; people are told. A backup that the schedule had asked for is queued again, a few times at
+//! most, since nobody is there to do it by hand; a restore waits for `resume`. Scratch folders of jobs that do not run are removed.
+
+use model::{JobState, Kind, Problem, Reason, Result};
+
+use super::Order;
+use crate::Service;
+
+/// So often a job may be claimed before nobody tries it again by itself.
+const MOST_CLAIMS: i64 = 3;
+
+impl Service {
+    /// Marks what was interrupted.
+    pub(crate) async fn reap(&self) -> Result<()> {
+        for id in self.catalog.reap_jobs(self.now_ms()).await? {
+            let Some(job) = self.catalog.job(&id).await? else {
+                continue;
+            };
+            self.log(
+                &id,
+                "error",
+                "interrupted: the process that carried it out is gone",
+            )
+            .await;
+            let is_scheduled =
+                matches!(Order::of(&job), Ok(Order::Backup(order)) if order.reason == Reason::Scheduled);
+            if is_scheduled && job.fence < MOST_CLAIMS && self.catalog.requeue_job(&id, "interrupted").await?
+            {
+                self.log(&id, "info", "queued again").await;
+                continue;
+            }
+            let problem = Problem::new(Kind::Interrupted, "the process that carried it out is gone");
+            let problem = if job.kind == "restore" {
+                problem.hint(format!("`cairn resume {id}` goes on with it"))
+            } else {
+                problem.hint("ask for it again")
+            };
+            self.tell_end(&job, JobState::Interrupted, &Err(problem)).await;
+        }
+        Ok(())
+    }
+
+    /// Removes the temporary files of jobs that do not run.
+    pub(crate) async fn sweep_scratch(&self) -> Result<()> {
+        for job in self.place.scratch_jobs()? {
+            let row = self.catalog.job(&job).await?;
+            if row.is_none_or(|row| row.state != "running") {
+                self.place.discard_scratch(&job)?;
+            }
+        }
+        Ok(())
+    }
+}

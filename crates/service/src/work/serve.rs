@@ -1,0 +1,173 @@
+//! Serving: a process that claims jobs, fires schedules and delivers notices until it is told to leave.
+//!
+//! Roles: a *worker* claims the jobs of its node, as many at once as it has hands; the *scheduler* is the one process that holds a lease.
+//! Rules: every turn is short and repeatable, so that being killed anywhere loses nothing. Told to leave, it claims nothing more, stops its
+//! jobs, which go back to the queue, lets go of its leases and is gone within ten seconds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use model::{Cancel, Problem, Result};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::carry_out::Watch;
+use super::see_through::worker_lease;
+use crate::Service;
+
+const TURN: Duration = Duration::from_millis(200);
+/// How long a leaving process waits for its jobs.
+const FAREWELL: Duration = Duration::from_secs(8);
+const WORKER_LEASE_MS: i64 = 15_000;
+const SCHEDULER: &str = "scheduler";
+const SCHEDULER_LEASE_MS: i64 = 30_000;
+const HOUR_MS: i64 = 3_600_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// How many jobs at once; 0 = none.
+    pub workers: usize,
+    pub scheduler: bool,
+}
+
+/// A process that serves.
+pub struct Serving {
+    service: Arc<Service>,
+    roles: Roles,
+    leaving: Arc<AtomicBool>,
+    jobs: JoinSet<()>,
+    cancels: Vec<(AbortHandle, Cancel)>,
+    delivery: JoinSet<()>,
+    beaten: i64,
+    led: i64,
+    cared: i64,
+}
+
+impl Service {
+    /// Does a process fire the schedules of this catalog?
+    pub async fn is_served(&self) -> Result<bool> {
+        Ok(self.catalog.live_leases(SCHEDULER, self.now_ms()).await? > 0)
+    }
+}
+
+impl Serving {
+    pub fn new(service: Arc<Service>, roles: Roles) -> Self {
+        Serving {
+            service,
+            roles,
+            leaving: Arc::default(),
+            jobs: JoinSet::new(),
+            cancels: Vec::new(),
+            delivery: JoinSet::new(),
+            beaten: i64::MIN,
+            led: i64::MIN,
+            cared: i64::MIN,
+        }
+    }
+
+    /// Serves until `stop` is set, then leaves in good order.
+    pub async fn run(mut self, stop: &Cancel) -> Result<()> {
+        self.service.sweep_scratch().await?;
+        while !stop.is_cancelled() {
+            if let Err(problem) = self.turn().await {
+                // The catalog may be away for a moment; what serves does not end for that.
+                tracing::error!("{problem}");
+                tokio::time::sleep(TURN * 5).await;
+            }
+            tokio::time::sleep(TURN).await;
+        }
+        self.leave().await
+    }
+
+    /// One round of everything that is due.
+    async fn turn(&mut self) -> Result<()> {
+        let now = self.service.now_ms();
+        while self.jobs.try_join_next().is_some() {}
+        self.cancels.retain(|(running, _)| !running.is_finished());
+        while self.delivery.try_join_next().is_some() {}
+        if now.saturating_sub(self.beaten) >= WORKER_LEASE_MS / 5 || now < self.beaten {
+            self.beaten = now;
+            self.beat(now).await?;
+            self.service.reap().await?;
+        }
+        if self.roles.scheduler && (now.saturating_sub(self.led) >= 1_000 || now < self.led) {
+            self.led = now;
+            self.lead(now).await?;
+        }
+        if self.delivery.is_empty() {
+            let service = Arc::clone(&self.service);
+            self.delivery.spawn(async move {
+                if let Err(problem) = service.deliver_due().await {
+                    tracing::warn!("{problem}");
+                }
+            });
+        }
+        self.claim().await
+    }
+
+    async fn beat(&self, now: i64) -> Result<()> {
+        if self.roles.workers == 0 {
+            return Ok(());
+        }
+        let service = &self.service;
+        let name = worker_lease(&service.options.node, service.owner());
+        service
+            .catalog
+            .take_lease(&name, service.owner(), now, now + WORKER_LEASE_MS)
+            .await
+            .map(|_| ())
+    }
+
+    async fn lead(&mut self, now: i64) -> Result<()> {
+        let service = &self.service;
+        let until = now + SCHEDULER_LEASE_MS;
+        if !service
+            .catalog
+            .take_lease(SCHEDULER, service.owner(), now, until)
+            .await?
+        {
+            return Ok(());
+        }
+        service.tick().await?;
+        if now.saturating_sub(self.cared) >= HOUR_MS || now < self.cared {
+            self.cared = now;
+            service.hourly().await?;
+        }
+        Ok(())
+    }
+
+    async fn claim(&mut self) -> Result<()> {
+        while self.jobs.len() < self.roles.workers {
+            let service = Arc::clone(&self.service);
+            let Some(job) = service.claim(&service.options.node, None).await? else {
+                return Ok(());
+            };
+            let watch = Watch {
+                leaving: Arc::clone(&self.leaving),
+                ..Watch::default()
+            };
+            let cancel = watch.cancel.clone();
+            let running = self.jobs.spawn(async move {
+                if let Err(problem) = service.carry_out(&job, &watch).await {
+                    tracing::warn!("job {}: {problem}", job.id);
+                }
+            });
+            self.cancels.push((running, cancel));
+        }
+        Ok(())
+    }
+
+    async fn leave(mut self) -> Result<()> {
+        self.leaving.store(true, Ordering::SeqCst);
+        self.cancels.iter().for_each(|(_, cancel)| cancel.cancel());
+        let all = async { while self.jobs.join_next().await.is_some() {} };
+        let in_time = tokio::time::timeout(FAREWELL, all).await;
+        let service = &self.service;
+        let name = worker_lease(&service.options.node, service.owner());
+        service.catalog.release_lease(&name, service.owner()).await?;
+        service.catalog.release_lease(SCHEDULER, service.owner()).await?;
+        in_time.map_err(|_| {
+            Problem::internal("a job did not stop in time; it is interrupted and can be resumed")
+        })
+    }
+}
