@@ -125,6 +125,9 @@ const GIVE_BACK: &str = "UPDATE jobs SET state = 'queued', lease_owner = NULL, l
 const REAP: &str = "UPDATE jobs SET state = 'interrupted', ended = $1, lease_owner = NULL, lease_until = NULL \
     WHERE state = 'running' AND lease_until < $1 RETURNING id";
 
+const REAP_OWNER: &str = "UPDATE jobs SET state = 'interrupted', ended = $1, lease_owner = NULL, lease_until = NULL \
+    WHERE state = 'running' AND lease_owner = $2 RETURNING id";
+
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::INSERT", INSERT),
     ("jobs::GET", GET),
@@ -141,6 +144,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::REQUEUE", REQUEUE),
     ("jobs::GIVE_BACK", GIVE_BACK),
     ("jobs::REAP", REAP),
+    ("jobs::REAP_OWNER", REAP_OWNER),
 ];
 
 /// Who claims, until when.
@@ -328,6 +332,16 @@ impl Catalog {
     pub async fn reap_jobs(&self, now_ms: i64) -> Result<Vec<String>> {
         sqlx::query_scalar(REAP)
             .bind(now_ms)
+            .fetch_all(&self.write)
+            .await
+            .map_err(problems::of("look for interrupted jobs"))
+    }
+
+    /// What somebody carried out who is known to be gone becomes interrupted; the ids.
+    pub async fn reap_jobs_of(&self, owner: &str, now_ms: i64) -> Result<Vec<String>> {
+        sqlx::query_scalar(REAP_OWNER)
+            .bind(now_ms)
+            .bind(owner)
             .fetch_all(&self.write)
             .await
             .map_err(problems::of("look for interrupted jobs"))

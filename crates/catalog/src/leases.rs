@@ -7,11 +7,13 @@ use crate::{Catalog, problems};
 const TAKE: &str = "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
     SET owner = excluded.owner, until = excluded.until WHERE leases.owner = excluded.owner OR leases.until < $4";
 const RELEASE: &str = "DELETE FROM leases WHERE name = $1 AND owner = $2";
+const RELEASE_ALL: &str = "DELETE FROM leases WHERE owner = $1";
 const LIVE: &str = "SELECT COUNT(*) FROM leases WHERE name LIKE $1 AND until >= $2";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("leases::TAKE", TAKE),
     ("leases::RELEASE", RELEASE),
+    ("leases::RELEASE_ALL", RELEASE_ALL),
     ("leases::LIVE", LIVE),
 ];
 
@@ -37,6 +39,16 @@ impl Catalog {
             .await
             .map(|_| ())
             .map_err(problems::of("release a lease"))
+    }
+
+    /// Lets go of everything that somebody held who is known to be gone.
+    pub async fn release_leases_of(&self, owner: &str) -> Result<()> {
+        sqlx::query(RELEASE_ALL)
+            .bind(owner)
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("release leases"))
     }
 
     /// How many leases are live whose names begin like this.

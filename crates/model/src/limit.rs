@@ -33,7 +33,13 @@ pub struct Limit {
     pub most: u32,
     #[serde(default = "per_source")]
     pub per: Per,
+    #[serde(default = "refuse")]
     pub when_full: WhenFull,
+}
+
+/// Unless somebody says so, nothing is deleted.
+fn refuse() -> WhenFull {
+    WhenFull::Refuse
 }
 
 fn per_source() -> Per {

@@ -163,9 +163,9 @@ impl View {
         };
         let is_old = |id: &Id| {
             // A storage that does not tell times cannot be asked to wait.
-            self.stored
-                .get(id)
-                .is_some_and(|stored| stored.modified_ms.is_none_or(|ms| now_ms - ms >= grace_ms))
+            self.stored.get(id).is_some_and(|stored| {
+                grace_ms <= 0 || stored.modified_ms.is_none_or(|ms| now_ms - ms >= grace_ms)
+            })
         };
         let indexed: HashSet<Id> = self.packs.iter().map(|pack| pack.id).collect();
         for (id, stored) in self.stored.iter().filter(|(id, _)| !indexed.contains(*id)) {

@@ -62,12 +62,14 @@ pub(crate) struct Making {
     pub(crate) undoes: Option<JobId>,
     /// For whom.
     pub(crate) who: String,
+    /// A file that cannot be read vetoes the backup.
+    pub(crate) whole: bool,
     pub(crate) progress: Progress,
     pub(crate) cancel: Cancel,
 }
 
-/// Fills a backup: what a source does, or an archive from outside.
-pub(crate) type Capture = Box<dyn FnOnce(&mut dyn Sink, &Context) -> Result<Captured> + Send>;
+/// Fills a backup: what a source does, or an archive from outside. It lives until the backup is whole: files are opened late.
+pub(crate) type Capture = Box<dyn Fn(&mut dyn Sink, &Context) -> Result<Captured> + Send>;
 
 /// A capture of these parts by the source itself.
 pub(crate) fn by_source(source: Box<dyn sources::Source>, parts: Vec<String>) -> Capture {
@@ -135,6 +137,7 @@ impl Service {
             name: order.name.clone(),
             reason: order.reason,
             undoes: None,
+            whole: false,
             who: job.person.clone().unwrap_or_default(),
             progress: progress.clone(),
             cancel: cancel.clone(),
@@ -168,7 +171,7 @@ impl Service {
                     absent_is_empty: making.reason == Reason::Safety,
                     scratch,
                 };
-                let made = capture(&repository, fill, &making, parent.as_deref(), &version, &cx);
+                let made = capture(&repository, &fill, &making, parent.as_deref(), &version, &cx);
                 Ok((making, made))
             })
             .await?;
@@ -235,7 +238,7 @@ impl Service {
 /// Fills and commits one snapshot.
 fn capture(
     repository: &Repository,
-    fill: Capture,
+    fill: &Capture,
     making: &Making,
     parent: Option<&str>,
     version: &str,
@@ -256,6 +259,9 @@ fn capture(
     cx.progress.phase("storing");
     let settled = sink.writer.settle()?;
     let warnings = warnings(&sink);
+    if let (true, Some(lost)) = (making.whole, warnings.first()) {
+        return Err(Problem::damaged(format!("not everything could be read: {lost}")));
+    }
     let mut manifest = manifest(making, version, cx.now_ms)?;
     fill_in(&mut manifest, captured, &settled);
     let bytes = manifest.encode();

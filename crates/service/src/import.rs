@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use catalog::sources::SourceRow;
 use model::{
     BackupId, Cancel, Content, MANIFEST_FILE, Manifest, ManifestPart, Meta, Problem, Progress, Reason,
-    Result, counted,
+    Result, Timestamp, counted,
 };
 use sources::{Captured, CapturedPart, Context, PartInfo, Sink};
 
@@ -47,8 +47,9 @@ impl Service {
         let order = Order::Import { file };
         let id = source.id.clone();
         let work = |job: String| async move {
-            let done = self.take_in(&job, request, source, progress, cancel);
-            value(Box::pin(done).await?)
+            let done = Box::pin(self.take_in(&job, request, source, progress, cancel)).await;
+            self.place.discard_scratch(&job)?;
+            value(done?)
         };
         self.here(&order, Some(&id), progress, cancel, work).await
     }
@@ -84,6 +85,7 @@ impl Service {
             reason: Reason::Imported,
             undoes: None,
             who: self.options.who.clone(),
+            whole: true,
             progress: progress.clone(),
             cancel: cancel.clone(),
         };
@@ -183,17 +185,21 @@ impl Shape {
         }
     }
 
-    fn pour(self, unpacked: &Unpacked, sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
+    fn pour(&self, unpacked: &Unpacked, sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
         if let Some(part) = &self.below {
-            let meta = Meta::dir();
+            let mtime = Timestamp {
+                seconds: cx.now_ms.div_euclid(1000),
+                nanos: 0,
+            };
+            let meta = Meta { mtime, ..Meta::dir() };
             sink.entry(part, meta, Content::None)?;
         }
         let mut below = Below {
             sink,
-            part: self.below,
+            part: self.below.as_deref(),
         };
         unpacked.pour(&mut below, cx)?;
-        Ok(self.captured)
+        Ok(self.captured.clone())
     }
 }
 
@@ -225,12 +231,12 @@ fn measured(part: &PartInfo, unpacked: &Unpacked, below: &Path) -> CapturedPart 
 /// A sink that puts everything below a part, and lets the archive's own manifest fall: the backup gets one of its own.
 struct Below<'a> {
     sink: &'a mut dyn Sink,
-    part: Option<PathBuf>,
+    part: Option<&'a Path>,
 }
 
 impl Sink for Below<'_> {
     fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()> {
-        match &self.part {
+        match self.part {
             None if path == Path::new(MANIFEST_FILE) => Ok(()),
             None => self.sink.entry(path, meta, content),
             Some(part) => self.sink.entry(&part.join(path), meta, content),

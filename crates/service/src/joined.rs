@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use catalog::Catalog;
 use catalog::journal::StepRow;
@@ -68,6 +69,19 @@ impl Sink for SinkOf {
     }
 }
 
+static RECORDS: AtomicUsize = AtomicUsize::new(0);
+
+/// For tests of what a killed process leaves: dies at once after the record of this number, or before it (`3-`).
+#[cfg(debug_assertions)]
+fn die_if_asked(here: &str) {
+    if std::env::var("CAIRN_TEST_DIE_AT_RECORD").is_ok_and(|at| at == here) {
+        std::process::abort();
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn die_if_asked(_here: &str) {}
+
 /// The catalog's journal of one job. Used on threads for blocking work only.
 pub(crate) struct JournalOf {
     catalog: Catalog,
@@ -116,6 +130,8 @@ impl Journal for JournalOf {
     }
 
     fn record_all(&mut self, steps: Vec<Step>) -> Result<()> {
+        let number = RECORDS.fetch_add(1, Ordering::Relaxed) + 1;
+        die_if_asked(&format!("{number}-"));
         let row = |step: &Step| StepRow {
             step: step.key.clone(),
             done: i64::from(step.done),
@@ -132,6 +148,7 @@ impl Journal for JournalOf {
                 None => self.steps.push(step),
             }
         }
+        die_if_asked(&number.to_string());
         Ok(())
     }
 }

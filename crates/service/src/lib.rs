@@ -5,6 +5,7 @@
 //! Invariants: a backup is in the catalog only after its snapshot is durable; nothing living is replaced before what replaces it was found and
 //! verified, and before a safety backup was taken; every change is in the audit log. Nothing here parses or renders.
 
+mod alive;
 pub mod archive;
 mod backup;
 mod browse;

@@ -5,6 +5,7 @@
 //! <data>/catalog.db           the catalog, unless it lies in PostgreSQL
 //! <data>/keys/                repository.password
 //! <data>/repository/          the repository `main`, unless it lies elsewhere
+//! <data>/alive/               a locked file for each process that carries jobs out
 //! <data>/outbox/              messages that no server took
 //! <data>/cache/ scratch/      rebuildable; in scratch each running job has a folder
 //! ```
@@ -147,6 +148,10 @@ impl Place {
     pub(crate) fn scratch(&self, job: &str) -> Result<PathBuf> {
         private_dir(&self.root.join("scratch"))?;
         private_dir(&self.root.join("scratch").join(job))
+    }
+
+    pub(crate) fn alive(&self) -> PathBuf {
+        self.root.join("alive")
     }
 
     pub(crate) fn outbox(&self) -> PathBuf {

@@ -11,6 +11,7 @@ use repository::Repository;
 use repository::format::key_file::Cost;
 use tokio::sync::OnceCell;
 
+use crate::alive::Alive;
 use crate::place::{Place, write_private};
 
 /// How an instance is set up.
@@ -72,6 +73,7 @@ pub struct Service {
     repository: OnceCell<Repository>,
     /// Who holds the leases that are taken here.
     pub(crate) owner: String,
+    pub(crate) alive: Alive,
 }
 
 impl Service {
@@ -84,6 +86,7 @@ impl Service {
         };
         let owner = WorkerId::new(&options.clock, &options.random)?.to_string();
         Ok(Service {
+            alive: Alive::new(place.alive()),
             owner,
             options,
             place,

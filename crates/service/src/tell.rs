@@ -67,7 +67,7 @@ impl Service {
 
     pub(crate) async fn tell_end(&self, job: &JobRow, state: JobState, outcome: &Result<Value>) {
         let (event, text) = match (state, outcome) {
-            (JobState::Succeeded, Ok(_)) => (Event::Success, "done".to_owned()),
+            (JobState::Succeeded, Ok(result)) => (Event::Success, summary(result)),
             (_, Ok(result)) => (
                 Event::Warning,
                 warnings(result).take(20).collect::<Vec<_>>().join("\n"),
@@ -235,6 +235,20 @@ impl Service {
         }
         self.audit("notify.test", &source.name, "").await?;
         Ok(tried)
+    }
+}
+
+/// What was done, in a line.
+fn summary(result: &Value) -> String {
+    let number = |path: &str| result.pointer(path).and_then(Value::as_u64);
+    let (files, bytes) = (number("/backup/files"), number("/backup/bytes"));
+    let seconds = result.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+    match (files, bytes) {
+        (Some(files), Some(bytes)) => {
+            let files = model::counted(files, "file", "files");
+            format!("{files}, {} in {seconds:.1} s", model::Size(bytes))
+        }
+        _ => format!("done in {seconds:.1} s"),
     }
 }
 

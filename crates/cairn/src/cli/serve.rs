@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::{Cancel, Problem, Result};
+use serde_json::json;
 use service::{Roles, Service, Serving};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,6 +43,13 @@ pub(crate) async fn serve(
             output.say("leaving: running jobs go back to the queue; once more to leave at once");
         }
     });
+    if words.once {
+        let done = service.work_off(roles.scheduler, &stop).await?;
+        output.answer(&json!({ "jobs": done }), || {
+            model::counted(done as u64, "job was carried out", "jobs were carried out")
+        })?;
+        return Ok(0);
+    }
     let scheduler = if roles.scheduler {
         "schedules run here"
     } else {

@@ -102,8 +102,9 @@ pub(crate) fn finished(output: &Output) -> Run {
     }
 }
 
-/// Names, kinds, modes, times and bytes of everything below.
-pub(crate) fn look(root: &Path) -> Vec<(PathBuf, u32, i64, Vec<u8>)> {
+/// Names, kinds, modes, times and contents (the beginning, and a hash of the whole) of everything below.
+pub(crate) fn look(root: &Path) -> Vec<(PathBuf, u32, i64, Vec<u8>, u64)> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
     use std::os::unix::fs::MetadataExt;
     let mut seen = Vec::new();
     let mut open = vec![root.to_path_buf()];
@@ -121,11 +122,14 @@ pub(crate) fn look(root: &Path) -> Vec<(PathBuf, u32, i64, Vec<u8>)> {
             } else {
                 meta.mtime_nsec() + meta.mtime()
             };
+            let mut hasher = DefaultHasher::new();
+            bytes.hash(&mut hasher);
             seen.push((
                 path.strip_prefix(root).unwrap().to_path_buf(),
                 meta.mode(),
                 time,
-                bytes,
+                bytes.into_iter().take(32).collect(),
+                hasher.finish(),
             ));
             if meta.is_dir() {
                 open.push(path);

@@ -5,7 +5,9 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod archives;
 mod folder;
 mod instance;
+mod killed;
 mod problems;
 mod words;

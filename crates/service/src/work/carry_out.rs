@@ -29,6 +29,7 @@ pub(crate) struct Watch {
 impl Service {
     /// Takes a job; nothing named = the oldest that may run.
     pub(crate) async fn claim(&self, node: &str, only: Option<&str>) -> Result<Option<JobRow>> {
+        self.alive.show(self.owner())?;
         let now = self.now_ms();
         let claim = Claim {
             owner: self.owner(),

@@ -1,6 +1,6 @@
 //! Jobs whose process vanished, and what it left lying about.
 //!
-//! Rules: a job whose lease ran out is interrupted; people are told. A backup that the schedule had asked for is queued again, a few times at
+//! Rules: a job whose lease ran out, or whose process on this machine is seen to be gone, is interrupted; people are told. A backup that the schedule had asked for is queued again, a few times at
 //! most, since nobody is there to do it by hand; a restore waits for `resume`. Scratch folders of jobs that do not run are removed.
 
 use model::{JobState, Kind, Problem, Reason, Result};
@@ -14,7 +14,13 @@ const MOST_CLAIMS: i64 = 3;
 impl Service {
     /// Marks what was interrupted.
     pub(crate) async fn reap(&self) -> Result<()> {
-        for id in self.catalog.reap_jobs(self.now_ms()).await? {
+        let mut ids = self.catalog.reap_jobs(self.now_ms()).await?;
+        for dead in self.alive.dead()? {
+            ids.extend(self.catalog.reap_jobs_of(dead.owner(), self.now_ms()).await?);
+            self.catalog.release_leases_of(dead.owner()).await?;
+            dead.bury()?;
+        }
+        for id in ids {
             let Some(job) = self.catalog.job(&id).await? else {
                 continue;
             };

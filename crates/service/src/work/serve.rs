@@ -171,3 +171,40 @@ impl Serving {
         })
     }
 }
+
+impl Service {
+    /// One round of everything that is due, for those who start Cairn by cron or a timer: fires schedules, carries out what is queued for
+    /// this node, delivers notices. How many jobs were carried out.
+    pub async fn work_off(&self, scheduler: bool, stop: &Cancel) -> Result<usize> {
+        self.sweep_scratch().await?;
+        self.reap().await?;
+        let now = self.now_ms();
+        if scheduler
+            && self
+                .catalog
+                .take_lease(SCHEDULER, self.owner(), now, now + SCHEDULER_LEASE_MS)
+                .await?
+        {
+            self.tick().await?;
+            self.hourly().await?;
+            self.catalog.release_lease(SCHEDULER, self.owner()).await?;
+        }
+        let mut done = 0;
+        while !stop.is_cancelled() {
+            let Some(job) = self.claim(&self.options.node, None).await? else {
+                break;
+            };
+            let watch = Watch {
+                cancel: stop.clone(),
+                leaving: Arc::new(AtomicBool::new(true)),
+                ..Watch::default()
+            };
+            if let Err(problem) = self.carry_out(&job, &watch).await {
+                tracing::warn!("job {}: {problem}", job.id);
+            }
+            done += 1;
+        }
+        self.deliver_due().await?;
+        Ok(done)
+    }
+}

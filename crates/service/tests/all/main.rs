@@ -1,5 +1,7 @@
 //! The tests of `service`, one module for each of its verbs.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod archive;
 mod archive_sample;
 mod archive_tar;
@@ -7,8 +9,12 @@ mod archive_tar_limits;
 mod archive_tools;
 mod archive_zip;
 mod folder_restore;
+mod house;
+mod keeping;
 mod notify;
 mod notify_http;
 mod notify_mail;
 mod notify_sample;
+mod schedule;
 mod words;
+mod work;

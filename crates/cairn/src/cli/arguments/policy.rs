@@ -107,6 +107,9 @@ pub(crate) struct Serve {
     /// What this process does; default: everything
     #[arg(long, value_delimiter = ',', value_enum)]
     pub(crate) roles: Vec<RoleWord>,
+    /// Do what is due and queued now, then end: for cron and timers
+    #[arg(long)]
+    pub(crate) once: bool,
     /// Jobs at once; default: as many as cores [env: CAIRN_WORKERS]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) workers: Option<u16>,

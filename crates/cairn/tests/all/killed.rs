@@ -1,0 +1,195 @@
+//! Processes that are killed, told to leave, or come at the same time.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+
+use crate::instance::{Instance, finished, look};
+
+/// Kills a restore at one record of its journal; false when it came to its end before.
+fn restore_dies(instance: &Instance, at: &str) -> bool {
+    let output = instance
+        .command()
+        .args(["restore", "latest", "--yes", "--json"])
+        .env("CAIRN_TEST_DIE_AT_RECORD", at)
+        .output()
+        .unwrap();
+    let died = output.status.signal().is_some();
+    assert!(died || output.status.success(), "{}", finished(&output).err);
+    died
+}
+
+#[test]
+fn l11_a_restore_killed_at_any_record_of_its_journal_is_resumed_and_undone() {
+    let mut deaths = 0;
+    for number in 1.. {
+        let mut died = false;
+        for at in [format!("{number}-"), number.to_string()] {
+            let instance = Instance::new();
+            let world = instance.make_world();
+            instance.ok(&["backup", "world"]);
+            let backed_up = look(&world);
+            fs::write(world.join("level.dat"), b"griefed").unwrap();
+            fs::remove_dir_all(world.join("region")).unwrap();
+            fs::write(world.join("virus"), b"x").unwrap();
+            let griefed = look(&world);
+            if !restore_dies(&instance, &at) {
+                continue;
+            }
+            died = true;
+            deaths += 1;
+            let jobs = instance.ok(&["jobs"]);
+            assert_eq!(
+                jobs[0]["state"], "interrupted",
+                "{at}: at once, not after a minute"
+            );
+            let resumed = instance.ok(&["resume"]);
+            assert_eq!(resumed["verified"], true, "{at}");
+            assert_eq!(look(&world), backed_up, "{at}");
+            instance.ok(&["undo", "--yes"]);
+            assert_eq!(look(&world), griefed, "{at}");
+        }
+        if !died {
+            break;
+        }
+    }
+    assert!(deaths >= 8, "only {deaths}");
+}
+
+/// A serving process that has said that it serves.
+struct Served(Child);
+
+impl Served {
+    fn start(instance: &Instance) -> Self {
+        let mut child = instance
+            .command()
+            .args(["serve", "--workers", "1"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stderr = child.stderr.take().unwrap();
+        BufReader::new(stderr).read_line(&mut line).unwrap();
+        assert!(line.starts_with("serving"), "{line}");
+        Served(child)
+    }
+
+    fn tell(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        let told = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(told.success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_serving_process_carries_out_what_is_asked_and_leaves_when_told() {
+    let instance = Instance::new();
+    let world = instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    let mut served = Served::start(&instance);
+    let backup = instance.ok(&["backup", "world"]);
+    assert_eq!(backup["state"], "succeeded");
+    let before = look(&world);
+    fs::write(world.join("level.dat"), b"griefed").unwrap();
+    instance.ok(&["restore", "latest", "--yes"]);
+    assert_eq!(look(&world), before);
+    served.tell("-TERM");
+    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    instance.ok(&["backup", "world"]);
+}
+
+/// Until the backup is under way.
+fn wait_for_bytes(instance: &Instance, served: &mut Served) {
+    while instance.ok(&["jobs"])[0]["bytes"]
+        .as_u64()
+        .is_none_or(|bytes| bytes == 0)
+    {
+        assert!(served.0.try_wait().unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_backup_that_is_served_goes_back_to_the_queue_when_the_process_leaves() {
+    let instance = Instance::new();
+    let world = instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    instance.ok(&["init"]);
+    let huge = fs::File::create(world.join("huge")).unwrap();
+    huge.set_len(1 << 42).unwrap();
+    let mut served = Served::start(&instance);
+    let mut asking = instance
+        .command()
+        .args(["backup", "world", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_bytes(&instance, &mut served);
+    served.tell("-TERM");
+    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    fs::remove_file(world.join("huge")).unwrap();
+    // Nobody serves any more: whoever asked takes it on.
+    assert!(asking.wait().unwrap().success());
+    assert_eq!(instance.ok(&["list"])[0]["state"], "ok");
+}
+
+#[test]
+fn a_served_job_is_taken_over_when_its_process_is_killed() {
+    let instance = Instance::new();
+    let world = instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    instance.ok(&["init"]);
+    let huge = fs::File::create(world.join("huge")).unwrap();
+    huge.set_len(1 << 42).unwrap();
+    let mut served = Served::start(&instance);
+    let asking = instance
+        .command()
+        .args(["backup", "world", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_bytes(&instance, &mut served);
+    served.tell("-KILL");
+    served.0.wait().unwrap();
+    let told = finished(&asking.wait_with_output().unwrap());
+    assert_eq!(told.problem()["kind"], "interrupted", "{}", told.err);
+    fs::remove_file(world.join("huge")).unwrap();
+    instance.ok(&["backup", "world"]);
+    instance.ok(&["repository", "check"]);
+}
+
+#[test]
+fn processes_that_back_up_one_source_at_once_take_turns() {
+    let instance = Instance::new();
+    instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    instance.ok(&["init"]);
+    let asking: Vec<Child> = (0..4)
+        .map(|_| {
+            let mut command = instance.command();
+            command.args(["backup", "world"]).stdout(Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for mut child in asking {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(instance.ok(&["list"]).as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn what_is_due_and_queued_is_done_once_for_cron() {
+    let instance = Instance::new();
+    instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    let done = instance.ok(&["serve", "--once"]);
+    assert_eq!(done["jobs"], 0);
+}
