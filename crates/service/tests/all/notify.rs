@@ -65,7 +65,7 @@ fn a_mail_server_is_read_strictly() {
         json!({"host": "mail.example.org", "from": "a@example.org", "user": "u", "password": "p"})
     ));
     assert!(!read(
-        json!({"host": "mail.example.org", "from": "a@example.org", "pasword": "p"})
+        json!({"host": "mail.example.org", "from": "a@example.org", "passwort": "p"})
     ));
     assert!(!read(
         json!({"host": "mail.example.org", "from": "a@example.org", "security": "some"})

@@ -33,7 +33,7 @@ pub(crate) fn notice(severity: Severity) -> Notice {
         backup: None,
         job: Some("job-1".to_owned()),
         when_ms: NOW_MS,
-        text: "The disk is full: größer als erlaubt.".to_owned(),
+        text: "The disk is full: größer geworden.".to_owned(),
         link: Some("https://cairn.example/jobs/1".to_owned()),
     }
 }
