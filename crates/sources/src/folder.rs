@@ -9,6 +9,7 @@
 mod apply;
 mod capture;
 pub mod ignore_rules;
+mod links;
 mod metadata;
 mod owners;
 mod plan;

@@ -4,6 +4,9 @@
 //! no fixed ports.
 
 mod clock;
+pub mod conformance;
+pub mod items;
+pub mod memory;
 mod postgres;
 mod random;
 
