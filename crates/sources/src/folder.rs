@@ -18,19 +18,22 @@ pub mod walk;
 
 use std::path::{Path, PathBuf};
 
-use model::{Problem, Result};
+use model::{Kind, Problem, Result};
 
 pub use settings::FolderSettings;
 
 use model::Draft;
 
-use crate::{Captured, Context, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
+use crate::guard::Guard;
+use crate::hooks::Programs;
+use crate::{Captured, Context, Hold, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
 
 /// A folder, or several, as a source.
 #[derive(Clone, Debug)]
 pub struct Folder {
     parts: Vec<Part>,
     settings: FolderSettings,
+    guard: Option<Guard>,
 }
 
 /// One configured path.
@@ -49,7 +52,21 @@ impl Folder {
         for part in &parts {
             check_place(&part.root, forbidden)?;
         }
-        Ok(Folder { parts, settings })
+        let folder = Folder {
+            parts,
+            settings,
+            guard: None,
+        };
+        folder.with_programs(&Programs::default())
+    }
+
+    /// The same, but the guard finds its programs here.
+    pub fn with_programs(self, programs: &Programs) -> Result<Self> {
+        let settings = self.settings.guard.clone();
+        let guard = settings
+            .map(|settings| Guard::new(settings, programs.clone()))
+            .transpose()?;
+        Ok(Folder { guard, ..self })
     }
 
     /// A folder into which a whole backup is unpacked: manifest and parts lie directly in it.
@@ -73,6 +90,7 @@ impl Folder {
                 tree: PathBuf::new(),
             }],
             settings,
+            guard: None,
         })
     }
 
@@ -132,5 +150,25 @@ impl Source for Folder {
         cx: &Context,
     ) -> Result<Outcome> {
         apply::apply(self, request, tree, journal, cx)
+    }
+    fn hold(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
+        self.guard
+            .as_ref()
+            .map_or(Ok(()), |guard| guard.hold(journal, cx))
+    }
+
+    fn release(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
+        match (&self.guard, Hold::of(journal)) {
+            (Some(guard), _) => guard.release(journal, cx),
+            (None, None) => Ok(()),
+            (None, Some(hold)) => Err(Problem::new(
+                Kind::Conflict,
+                format!(
+                    "{} was stopped and is not started again",
+                    hold.data["stopped"].as_str().unwrap_or("the server")
+                ),
+            )
+            .hint("its guard was taken out of the settings meanwhile; start the server by hand")),
+        }
     }
 }

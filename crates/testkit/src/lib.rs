@@ -6,6 +6,7 @@
 mod clock;
 pub mod conformance;
 pub mod items;
+pub mod loopback;
 pub mod memory;
 mod postgres;
 mod random;

@@ -6,6 +6,7 @@ use model::{Problem, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Part;
+use crate::guard::GuardSettings;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +20,9 @@ pub struct FolderSettings {
     pub ignore_files: bool,
     #[serde(default, skip_serializing_if = "is_no")]
     pub one_file_system: bool,
+    /// What watches whether the server that lives here is running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardSettings>,
 }
 
 fn yes() -> bool {

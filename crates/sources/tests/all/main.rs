@@ -5,7 +5,13 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod fake_programs;
 mod folder;
+mod folder_guard;
 mod folder_worlds;
+mod guard;
+mod guard_probes;
+mod hooks;
+mod hooks_outside;
 mod items;
 mod items_worlds;
