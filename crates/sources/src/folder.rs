@@ -12,6 +12,7 @@ pub mod ignore_rules;
 mod links;
 mod metadata;
 mod owners;
+mod place;
 mod plan;
 mod settings;
 pub mod walk;
@@ -26,7 +27,9 @@ use model::Draft;
 
 use crate::guard::Guard;
 use crate::hooks::Programs;
-use crate::{Captured, Context, Hold, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
+use crate::{
+    Captured, Context, Hold, Inspection, Journal, Obstacle, Outcome, Request, Sink, Source, Tree, Wanted,
+};
 
 /// A folder, or several, as a source.
 #[derive(Clone, Debug)]
@@ -48,10 +51,7 @@ pub(crate) struct Part {
 impl Folder {
     /// `forbidden` are places that must lie neither in nor around the folders: Cairn's own.
     pub fn new(settings: FolderSettings, forbidden: &[PathBuf]) -> Result<Self> {
-        let parts = settings.parts()?;
-        for part in &parts {
-            check_place(&part.root, forbidden)?;
-        }
+        let parts = settings.parts(forbidden)?;
         let folder = Folder {
             parts,
             settings,
@@ -71,9 +71,7 @@ impl Folder {
 
     /// A folder into which a whole backup is unpacked: manifest and parts lie directly in it.
     pub fn unpacked(dir: &Path, forbidden: &[PathBuf]) -> Result<Self> {
-        let root = std::path::absolute(dir)
-            .map_err(|error| Problem::io(format!("cannot resolve {}", dir.display()), error))?;
-        check_place(&root, forbidden)?;
+        let root = place::checked(dir, forbidden)?;
         let name = root
             .file_name()
             .unwrap_or_default()
@@ -110,28 +108,20 @@ impl Folder {
     }
 }
 
-fn check_place(root: &Path, forbidden: &[PathBuf]) -> Result<()> {
-    if root.parent().is_none() {
-        return Err(Problem::invalid("the whole file system cannot be a source")
-            .hint("name the folders that matter, each as a path of its own"));
-    }
-    match forbidden
-        .iter()
-        .find(|place| place.starts_with(root) || root.starts_with(place))
-    {
-        Some(place) => Err(Problem::invalid(format!(
-            "{} and Cairn's own {} lie inside each other",
-            root.display(),
-            place.display()
-        ))
-        .hint("put the data directory elsewhere with --data, or leave it out by naming other folders")),
-        None => Ok(()),
-    }
-}
-
 impl Source for Folder {
-    fn inspect(&self, _cx: &Context) -> Result<Inspection> {
-        Ok(capture::inspect(self))
+    fn inspect(&self, cx: &Context) -> Result<Inspection> {
+        let mut inspection = capture::inspect(self);
+        let asked = self.guard.as_ref().map(|guard| guard.state(&cx.cancel));
+        if let Some(Err(problem)) = asked {
+            inspection.obstacles.push(Obstacle {
+                part: None,
+                message: problem.message().to_owned(),
+                hint: problem.hint_text().unwrap_or("mend the guard").to_owned(),
+                // Backups are made all the same; restores are not.
+                blocking: false,
+            });
+        }
+        Ok(inspection)
     }
 
     fn capture(&self, parts: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {

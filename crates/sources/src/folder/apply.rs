@@ -5,7 +5,7 @@
 //! place, one whose `old/` exists was moved away. So a run that was killed anywhere is finished by running it again.
 //!
 //! Rules: everything new is written, verified and durable before the first thing is moved; the target is untouched when staging fails or is
-//! cancelled; what was moved away is deleted only at the very end.
+//! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -101,6 +101,11 @@ impl<'a> Swap<'a> {
                 let _ = fs::remove_dir_all(&self.staging);
             })?;
             journal.record(&key("staged"), true, Value::Null)?;
+            if self.cx.cancel.is_cancelled() {
+                journal.record(&key("staged"), false, Value::Null)?;
+                self.clean_up()?;
+            }
+            self.cx.cancel.check()?;
         }
         let outcome = self.swap()?;
         self.finish_folders()?;
@@ -162,7 +167,8 @@ impl<'a> Swap<'a> {
     fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
         let mut needed = MARGIN;
         for (from, _) in entries {
-            needed += self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
+            let size = self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
+            needed = needed.saturating_add(size);
         }
         match free_bytes(&self.part.root) {
             Some(free) if free < needed => Err(Problem::new(
@@ -198,6 +204,7 @@ impl<'a> Swap<'a> {
         }
         self.cx.progress.expect(self.items.len() as u64, 0);
         for (number, action, relative, is_dir) in &self.items {
+            self.check_cancel(&outcome)?;
             let target = self.target(relative);
             match (action, is_dir) {
                 (Action::Delete, true) => remove_empty(&target)?,
@@ -216,6 +223,20 @@ impl<'a> Swap<'a> {
             self.cx.progress.items(1);
         }
         Ok(outcome)
+    }
+
+    /// Truthful: from here on the target is neither the old nor the new.
+    fn check_cancel(&self, so_far: &Outcome) -> Result<()> {
+        if !self.cx.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let message = format!(
+            "cancelled half-way: {} of {} changes of “{}” are in place",
+            so_far.applied.changes(),
+            self.items.len(),
+            self.part.name
+        );
+        Err(Problem::new(Kind::Cancelled, message).hint("resume the restore to finish it, or undo it"))
     }
 
     fn move_away(&self, number: usize, target: &Path) -> Result<()> {

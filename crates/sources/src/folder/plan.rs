@@ -226,7 +226,7 @@ impl Comparison<'_> {
 
     fn item(&self, draft: &mut Draft, action: Action, relative: &Path, meta: &Meta, now: Option<&Meta>) {
         if action != Action::Delete && meta.is_file() {
-            draft.bytes += meta.size;
+            draft.bytes = draft.bytes.saturating_add(meta.size);
         }
         draft.items.push(Item {
             action,

@@ -97,3 +97,26 @@ fn a_folder_without_a_guard_is_held_by_nothing() -> Result<()> {
     assert_eq!(journal.records(), 0);
     Ok(())
 }
+
+#[test]
+fn a_guard_that_cannot_tell_is_an_obstacle_that_blocks_no_backup() -> Result<()> {
+    let fake = FakePrograms::with_unit("unheard of");
+    std::fs::create_dir(fake.at("world")).unwrap();
+    let inspection = folder(&fake, Some("refuse")).inspect(&Context::default())?;
+    let [obstacle] = inspection.obstacles.as_slice() else {
+        panic!("{inspection:?}")
+    };
+    assert!(
+        !obstacle.blocking
+            && obstacle
+                .message
+                .starts_with("cannot tell whether the unit game is running")
+    );
+    fake.set("state", "active");
+    let inspection = folder(&fake, Some("refuse")).inspect(&Context::default())?;
+    assert!(
+        inspection.obstacles.is_empty(),
+        "a running server is backed up as it is"
+    );
+    Ok(())
+}

@@ -8,6 +8,8 @@
 mod fake_programs;
 mod folder;
 mod folder_guard;
+mod folder_places;
+mod folder_scene;
 mod folder_worlds;
 mod guard;
 mod guard_probes;
