@@ -95,7 +95,9 @@ impl<'a> Swap<'a> {
             // The run that recorded it may have ended before it had cleaned up.
             return self.clean_up().map(|()| outcome);
         }
-        if !journal.find(&key("staged")).is_some_and(|step| step.done) {
+        let is_staged = journal.find(&key("staged")).is_some_and(|step| step.done);
+        // Somebody may have tidied it away since.
+        if !is_staged || self.staging.symlink_metadata().is_err() {
             self.stage().inspect_err(|_| {
                 // The target is untouched; what was staged is worth nothing.
                 let _ = fs::remove_dir_all(&self.staging);

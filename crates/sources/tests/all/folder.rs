@@ -142,6 +142,22 @@ fn a_cancel_half_way_through_the_swap_says_so_and_the_next_run_finishes_it() -> 
     Ok(())
 }
 
+#[test]
+fn what_was_staged_and_then_tidied_away_by_somebody_is_staged_again() -> Result<()> {
+    let scene = Scene::new(&[]);
+    scene.write("a", "then");
+    let tree = scene.capture();
+    scene.write("a", "now, and longer");
+    let plan = scene.plan(&tree, Mode::Replace)?;
+    let mut journal = MemoryJournal::breaking(0, Moment::After, Breach::Fails);
+    assert!(scene.apply(&plan, &tree, &mut journal, &cx()).is_err());
+    journal.mend();
+    fs::remove_dir_all(scene.0.path().join(".cairn-restore-job-1-world")).unwrap();
+    scene.apply(&plan, &tree, &mut journal, &cx())?;
+    assert_eq!(fs::read_to_string(scene.at("a")).unwrap(), "then");
+    Ok(())
+}
+
 /// A sink that does something to the folder after the first file.
 struct Meddling<F: FnMut()>(MemorySink, F);
 
@@ -232,20 +248,59 @@ fn a_merge_tells_which_folder_did_not_make_way() -> Result<()> {
     Ok(())
 }
 
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// For each name the first one that is the same file.
+type Grouping = [usize; 4];
+
+/// Every way in which four names can stand for one file, or several.
+fn groupings() -> Vec<Grouping> {
+    let all = (0..256_usize).map(|code| [code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6 & 3]);
+    all.filter(|first| (0..4).all(|name| first[name] <= name && first[first[name]] == first[name]))
+        .collect()
+}
+
+fn group(scene: &Scene, grouping: Grouping) {
+    for name in NAMES {
+        let _ = fs::remove_file(scene.at(name));
+    }
+    for (name, first) in grouping.into_iter().enumerate() {
+        if first == name {
+            scene.write(NAMES[name], "the same");
+            // What is one file and what is not must not be told by the time.
+            fs::File::open(scene.at(NAMES[name]))
+                .unwrap()
+                .set_modified(std::time::UNIX_EPOCH)
+                .unwrap();
+        } else {
+            fs::hard_link(scene.at(NAMES[first]), scene.at(NAMES[name])).unwrap();
+        }
+    }
+}
+
+fn grouped(scene: &Scene) -> Grouping {
+    let inodes = NAMES.map(|name| fs::metadata(scene.at(name)).unwrap().ino());
+    inodes.map(|inode| inodes.iter().position(|other| *other == inode).unwrap())
+}
+
 #[test]
 fn names_of_one_file_are_one_file_again_and_others_are_not() -> Result<()> {
-    let inode = |scene: &Scene, name: &str| fs::metadata(scene.at(name)).unwrap().ino();
-    let scene = Scene::new(&[]);
-    scene.write("one", "shared");
-    fs::hard_link(scene.at("one"), scene.at("uno")).unwrap();
-    scene.write("alone", "shared");
-    let tree = scene.capture();
-    fs::remove_file(scene.at("alone")).unwrap();
-    fs::hard_link(scene.at("one"), scene.at("alone")).unwrap();
-    scene.restore(&tree, Mode::Replace)?;
-    assert_eq!(inode(&scene, "one"), inode(&scene, "uno"));
-    assert_ne!(inode(&scene, "one"), inode(&scene, "alone"));
-    assert!(scene.draft(&tree, Mode::Replace)?.is_empty());
+    let all = groupings();
+    assert_eq!(all.len(), 15);
+    for then in &all {
+        let scene = Scene::new(&[]);
+        group(&scene, *then);
+        let tree = scene.capture();
+        for now in &all {
+            group(&scene, *now);
+            scene.restore(&tree, Mode::Replace)?;
+            assert_eq!(grouped(&scene), *then, "from {now:?}");
+            assert!(
+                scene.draft(&tree, Mode::Replace)?.is_empty(),
+                "{now:?} to {then:?}"
+            );
+        }
+    }
     Ok(())
 }
 

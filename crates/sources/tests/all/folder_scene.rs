@@ -9,6 +9,8 @@ use sources::{Context, Outcome, Request, Source, Tree, Wanted};
 use tempfile::TempDir;
 use testkit::memory::{MemoryJournal, MemorySink, MemoryTree};
 
+use crate::folder_worlds::in_memory;
+
 pub(crate) fn cx() -> Context {
     Context {
         job: "job-1".to_owned(),
@@ -22,7 +24,7 @@ pub(crate) struct Scene(pub(crate) TempDir, Vec<String>);
 impl Scene {
     pub(crate) fn new(ignore: &[&str]) -> Self {
         let scene = Scene(
-            tempfile::tempdir().unwrap(),
+            in_memory(),
             ignore.iter().map(|pattern| (*pattern).to_owned()).collect(),
         );
         fs::create_dir(scene.at("")).unwrap();

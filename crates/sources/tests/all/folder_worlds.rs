@@ -21,6 +21,13 @@ impl Two {
     }
 }
 
+/// Where a file system in memory is at hand, nothing waits for a disk.
+pub(crate) fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 pub(crate) const PARTS: [&str; 2] = ["world", "plugins"];
 
 /// Seconds after the first that every entry has.
@@ -173,9 +180,7 @@ impl Worlds for FolderWorlds {
     }
 
     fn empty(&self) -> Two {
-        // Where a file system in memory is at hand, nothing waits for a disk.
-        let memory = tempfile::tempdir_in("/dev/shm");
-        let two = Two(memory.or_else(|_| tempfile::tempdir()).unwrap());
+        let two = Two(in_memory());
         for part in PARTS {
             fs::create_dir(two.at(part)).unwrap();
             settle(&two.at(part), 30);

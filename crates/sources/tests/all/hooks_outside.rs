@@ -300,3 +300,16 @@ fn lines_that_no_console_takes_are_refused_before_anything_is_said() {
     }
     assert!(server.lines().is_empty());
 }
+
+#[test]
+fn hooks_run_on_the_threads_that_a_runtime_keeps_for_blocking_work() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let done = runtime.block_on(async {
+        let work = tokio::task::spawn_blocking(|| {
+            let (fake, server) = (FakePrograms::new(), FakeHttp::serve(|_| Reply::status(204)));
+            run(&fake, &[http(server.url(), "POST", None)])
+        });
+        work.await
+    });
+    assert!(done.unwrap().is_ok());
+}
