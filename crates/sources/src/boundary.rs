@@ -181,11 +181,34 @@ pub struct Outcome {
     pub ids: Vec<(String, String)>,
 }
 
-/// What was done to hold the living thing still (a server stopped, a tenant locked): stored with the job, so that any
-/// process can release it.
+/// What holds the living thing still (a server stopped, a tenant locked): a step of the job's journal, begun *before* anything is stopped
+/// and done once it is released, so that any process can go on with it or release it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     pub data: serde_json::Value,
+}
+
+impl Hold {
+    /// The step's key.
+    pub const STEP: &'static str = "hold";
+
+    /// What this job still holds, from this run or an earlier one.
+    pub fn of(journal: &dyn Journal) -> Option<Hold> {
+        let step = journal.find(Hold::STEP).filter(|step| !step.done)?;
+        Some(Hold {
+            data: step.data.clone(),
+        })
+    }
+
+    /// Remembers it; then, and only then, it may be carried out.
+    pub fn begin(&self, journal: &mut dyn Journal) -> Result<()> {
+        journal.record(Hold::STEP, false, self.data.clone())
+    }
+
+    /// Nothing is held any more.
+    pub fn end(self, journal: &mut dyn Journal) -> Result<()> {
+        journal.record(Hold::STEP, true, self.data)
+    }
 }
 
 /// The plan being applied together with what was asked for.
@@ -213,13 +236,15 @@ pub trait Source: Send + Sync {
     ) -> Result<Outcome>;
 
     /// Is the thing in a state in which it may be restored? Stops or locks it where its settings say so; refuses
-    /// with a hint otherwise. Called after the safety backup, before the drift check.
-    fn hold(&self, _cx: &Context) -> Result<Hold> {
-        Ok(Hold::default())
+    /// with a hint otherwise. Called after the safety backup, before the drift check. Idempotent; when it fails half-way, `release` is
+    /// called all the same.
+    fn hold(&self, _journal: &mut dyn Journal, _cx: &Context) -> Result<()> {
+        Ok(())
     }
 
-    /// Undoes `hold`, whatever happened in between; also called by another process after a crash. Idempotent.
-    fn release(&self, _hold: &Hold, _cx: &Context) -> Result<()> {
+    /// Undoes `hold`, whatever happened in between, also when the job was cancelled; also called by another process after a crash.
+    /// Idempotent; without a hold in the journal it does nothing.
+    fn release(&self, _journal: &mut dyn Journal, _cx: &Context) -> Result<()> {
         Ok(())
     }
 }

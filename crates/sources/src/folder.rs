@@ -9,27 +9,34 @@
 mod apply;
 mod capture;
 pub mod ignore_rules;
+mod links;
 mod metadata;
 mod owners;
+mod place;
 mod plan;
 mod settings;
 pub mod walk;
 
 use std::path::{Path, PathBuf};
 
-use model::{Problem, Result};
+use model::{Kind, Problem, Result};
 
 pub use settings::FolderSettings;
 
 use model::Draft;
 
-use crate::{Captured, Context, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
+use crate::guard::Guard;
+use crate::hooks::Programs;
+use crate::{
+    Captured, Context, Hold, Inspection, Journal, Obstacle, Outcome, Request, Sink, Source, Tree, Wanted,
+};
 
 /// A folder, or several, as a source.
 #[derive(Clone, Debug)]
 pub struct Folder {
     parts: Vec<Part>,
     settings: FolderSettings,
+    guard: Option<Guard>,
 }
 
 /// One configured path.
@@ -44,18 +51,27 @@ pub(crate) struct Part {
 impl Folder {
     /// `forbidden` are places that must lie neither in nor around the folders: Cairn's own.
     pub fn new(settings: FolderSettings, forbidden: &[PathBuf]) -> Result<Self> {
-        let parts = settings.parts()?;
-        for part in &parts {
-            check_place(&part.root, forbidden)?;
-        }
-        Ok(Folder { parts, settings })
+        let parts = settings.parts(forbidden)?;
+        let folder = Folder {
+            parts,
+            settings,
+            guard: None,
+        };
+        folder.with_programs(&Programs::default())
+    }
+
+    /// The same, but the guard finds its programs here.
+    pub fn with_programs(self, programs: &Programs) -> Result<Self> {
+        let settings = self.settings.guard.clone();
+        let guard = settings
+            .map(|settings| Guard::new(settings, programs.clone()))
+            .transpose()?;
+        Ok(Folder { guard, ..self })
     }
 
     /// A folder into which a whole backup is unpacked: manifest and parts lie directly in it.
     pub fn unpacked(dir: &Path, forbidden: &[PathBuf]) -> Result<Self> {
-        let root = std::path::absolute(dir)
-            .map_err(|error| Problem::io(format!("cannot resolve {}", dir.display()), error))?;
-        check_place(&root, forbidden)?;
+        let root = place::checked(dir, forbidden)?;
         let name = root
             .file_name()
             .unwrap_or_default()
@@ -72,6 +88,7 @@ impl Folder {
                 tree: PathBuf::new(),
             }],
             settings,
+            guard: None,
         })
     }
 
@@ -91,28 +108,20 @@ impl Folder {
     }
 }
 
-fn check_place(root: &Path, forbidden: &[PathBuf]) -> Result<()> {
-    if root.parent().is_none() {
-        return Err(Problem::invalid("the whole file system cannot be a source")
-            .hint("name the folders that matter, each as a path of its own"));
-    }
-    match forbidden
-        .iter()
-        .find(|place| place.starts_with(root) || root.starts_with(place))
-    {
-        Some(place) => Err(Problem::invalid(format!(
-            "{} and Cairn's own {} lie inside each other",
-            root.display(),
-            place.display()
-        ))
-        .hint("put the data directory elsewhere with --data, or leave it out by naming other folders")),
-        None => Ok(()),
-    }
-}
-
 impl Source for Folder {
-    fn inspect(&self, _cx: &Context) -> Result<Inspection> {
-        Ok(capture::inspect(self))
+    fn inspect(&self, cx: &Context) -> Result<Inspection> {
+        let mut inspection = capture::inspect(self);
+        let asked = self.guard.as_ref().map(|guard| guard.state(&cx.cancel));
+        if let Some(Err(problem)) = asked {
+            inspection.obstacles.push(Obstacle {
+                part: None,
+                message: problem.message().to_owned(),
+                hint: problem.hint_text().unwrap_or("mend the guard").to_owned(),
+                // Backups are made all the same; restores are not.
+                blocking: false,
+            });
+        }
+        Ok(inspection)
     }
 
     fn capture(&self, parts: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured> {
@@ -131,5 +140,25 @@ impl Source for Folder {
         cx: &Context,
     ) -> Result<Outcome> {
         apply::apply(self, request, tree, journal, cx)
+    }
+    fn hold(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
+        self.guard
+            .as_ref()
+            .map_or(Ok(()), |guard| guard.hold(journal, cx))
+    }
+
+    fn release(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
+        match (&self.guard, Hold::of(journal)) {
+            (Some(guard), _) => guard.release(journal, cx),
+            (None, None) => Ok(()),
+            (None, Some(hold)) => Err(Problem::new(
+                Kind::Conflict,
+                format!(
+                    "{} was stopped and is not started again",
+                    hold.data["stopped"].as_str().unwrap_or("the server")
+                ),
+            )
+            .hint("its guard was taken out of the settings meanwhile; start the server by hand")),
+        }
     }
 }

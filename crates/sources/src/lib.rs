@@ -6,6 +6,9 @@
 
 mod boundary;
 pub mod folder;
+pub mod guard;
+pub mod hooks;
+mod outside;
 
 pub use boundary::{
     Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Materialize, Obstacle, Outcome,

@@ -4,6 +4,10 @@
 //! no fixed ports.
 
 mod clock;
+pub mod conformance;
+pub mod items;
+pub mod loopback;
+pub mod memory;
 mod postgres;
 mod random;
 

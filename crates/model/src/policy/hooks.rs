@@ -2,7 +2,7 @@
 //!
 //! Rules: hooks of a list run in order; a *before* hook that fails or runs out of time stops the work before
 //! anything is touched; *after* hooks run whatever happened, so that what was stopped is started again.
-//! What to do is data; doing it is the service's affair. Secrets are named by place, never written here.
+//! What to do is data; doing it is the affair of `sources::hooks`. Secrets are named by place, never written here.
 
 use std::fmt;
 use std::str::FromStr;

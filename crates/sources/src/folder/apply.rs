@@ -5,18 +5,19 @@
 //! place, one whose `old/` exists was moved away. So a run that was killed anywhere is finished by running it again.
 //!
 //! Rules: everything new is written, verified and durable before the first thing is moved; the target is untouched when staging fails or is
-//! cancelled; what was moved away is deleted only at the very end.
+//! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use model::{Action, Counts, Item, Kind, Problem, Result};
-use serde_json::Value;
+use model::{Action, Item, Kind, Problem, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::plan::{free_bytes, path_of};
 use super::{Folder, Part};
-use crate::{Context, Journal, Materialize, Outcome, Request, Tree};
+use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree};
 
 /// Kept free beyond what is written.
 const MARGIN: u64 = 16 << 20;
@@ -40,8 +41,13 @@ pub(super) fn apply(
         if items.is_empty() {
             continue;
         }
-        Swap::new(part, &items, tree, cx)?.run(journal, &mut outcome.applied)?;
+        let done = Swap::new(part, &items, tree, cx)?.run(journal)?;
+        outcome.applied.create += done.applied.create;
+        outcome.applied.update += done.applied.update;
+        outcome.applied.delete += done.applied.delete;
+        outcome.skipped.extend(done.skipped);
     }
+    outcome.applied.keep = request.plan.draft.keep;
     Ok(outcome)
 }
 
@@ -81,24 +87,32 @@ impl<'a> Swap<'a> {
         })
     }
 
-    fn run(&self, journal: &mut dyn Journal, counts: &mut Counts) -> Result<()> {
+    fn run(&self, journal: &mut dyn Journal) -> Result<Outcome> {
         let key = |step: &str| format!("{step}:{}", self.part.name);
-        let is_done =
-            |journal: &dyn Journal, step: &str| journal.find(&key(step)).is_some_and(|step| step.done);
-        if is_done(journal, "finished") {
-            return Ok(());
+        if let Some(step) = journal.find(&key("finished")).filter(|step| step.done) {
+            let malformed = |error| Problem::damaged("the journal is malformed").caused_by(error);
+            let outcome = Outcome::deserialize(&step.data).map_err(malformed)?;
+            // The run that recorded it may have ended before it had cleaned up.
+            return self.clean_up().map(|()| outcome);
         }
-        if !is_done(journal, "staged") {
+        let is_staged = journal.find(&key("staged")).is_some_and(|step| step.done);
+        // Somebody may have tidied it away since.
+        if !is_staged || self.staging.symlink_metadata().is_err() {
             self.stage().inspect_err(|_| {
                 // The target is untouched; what was staged is worth nothing.
                 let _ = fs::remove_dir_all(&self.staging);
             })?;
             journal.record(&key("staged"), true, Value::Null)?;
+            if self.cx.cancel.is_cancelled() {
+                journal.record(&key("staged"), false, Value::Null)?;
+                self.clean_up()?;
+            }
+            self.cx.cancel.check()?;
         }
-        self.swap(counts)?;
+        let outcome = self.swap()?;
         self.finish_folders()?;
-        journal.record(&key("finished"), true, Value::Null)?;
-        self.clean_up()
+        journal.record(&key("finished"), true, json!(outcome))?;
+        self.clean_up().map(|()| outcome)
     }
 
     fn new_place(&self, number: usize) -> PathBuf {
@@ -155,7 +169,8 @@ impl<'a> Swap<'a> {
     fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
         let mut needed = MARGIN;
         for (from, _) in entries {
-            needed += self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
+            let size = self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
+            needed = needed.saturating_add(size);
         }
         match free_bytes(&self.part.root) {
             Some(free) if free < needed => Err(Problem::new(
@@ -182,7 +197,8 @@ impl<'a> Swap<'a> {
     }
 
     /// Moves the old away and the new into place, item by item; each move is idempotent.
-    fn swap(&self, counts: &mut Counts) -> Result<()> {
+    fn swap(&self) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
         self.cx.progress.phase("swapping");
         if self.part.root.symlink_metadata().is_err() && self.part.tree == Path::new("") {
             // A new folder to unpack into has no item of its own in the plan.
@@ -190,17 +206,39 @@ impl<'a> Swap<'a> {
         }
         self.cx.progress.expect(self.items.len() as u64, 0);
         for (number, action, relative, is_dir) in &self.items {
+            self.check_cancel(&outcome)?;
             let target = self.target(relative);
             match (action, is_dir) {
                 (Action::Delete, true) => remove_empty(&target)?,
                 (Action::Delete, false) => self.move_away(*number, &target)?,
                 (_, true) => self.make_folder(*number, &target)?,
+                (_, false) if is_filled(&target) => {
+                    outcome.skipped.push(Skipped {
+                        name: format!("{}/{}", self.part.name, relative.display()),
+                        why: "a folder is in its place, with files in it that are left alone".to_owned(),
+                    });
+                    continue;
+                }
                 (_, false) => self.move_in(*number, &target)?,
             }
-            counts.add(*action);
+            outcome.applied.add(*action);
             self.cx.progress.items(1);
         }
-        Ok(())
+        Ok(outcome)
+    }
+
+    /// Truthful: from here on the target is neither the old nor the new.
+    fn check_cancel(&self, so_far: &Outcome) -> Result<()> {
+        if !self.cx.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let message = format!(
+            "cancelled half-way: {} of {} changes of “{}” are in place",
+            so_far.applied.changes(),
+            self.items.len(),
+            self.part.name
+        );
+        Err(Problem::new(Kind::Cancelled, message).hint("resume the restore to finish it, or undo it"))
     }
 
     fn move_away(&self, number: usize, target: &Path) -> Result<()> {
@@ -290,6 +328,12 @@ fn remove_empty(dir: &Path) -> Result<()> {
         Err(error) if matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => Ok(()),
         other => other.map_err(io("cannot remove", dir)),
     }
+}
+
+/// A folder that holds something: deletions come first, so only what the ignore rules leave out can still be in it.
+fn is_filled(path: &Path) -> bool {
+    let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    is_dir && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Read-only folders that were moved away would resist their removal.

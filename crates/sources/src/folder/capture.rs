@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model::{Content, Meta, Result};
+use model::{Content, Kind, Meta, Problem, Result};
 
 use super::ignore_rules::IgnoreRules;
 use super::walk::{WalkOptions, Walked, root_meta, walk};
@@ -59,12 +59,13 @@ pub(super) fn capture(
             continue;
         }
         let root = root_meta(&part.root)?;
-        sink.entry(&part.tree, root, Content::None)?;
+        sink.entry(&part.tree, root.clone(), Content::None)?;
         let walked = walk(
             &part.root,
             &options(folder, part, cx)?,
             &mut |path: &Path, meta: Meta, content: Content| sink.entry(&part.tree.join(path), meta, content),
         )?;
+        check_still_there(part, &root)?;
         for (path, why) in &walked.skipped {
             sink.skipped(&part.tree.join(path), why.clone());
         }
@@ -77,6 +78,22 @@ pub(super) fn capture(
         .map(|pattern| format!("what matches {pattern}"))
         .collect();
     Ok(captured)
+}
+
+/// What vanishes under a walk looks like many entries that are gone; a backup of the rest would look whole.
+fn check_still_there(part: &Part, before: &Meta) -> Result<()> {
+    let is_same = |now: &Meta| (now.device, now.inode) == (before.device, before.inode);
+    if root_meta(&part.root).as_ref().is_ok_and(is_same) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Unavailable,
+        format!(
+            "{} vanished, or was replaced, while it was read",
+            part.root.display()
+        ),
+    )
+    .hint("check that its disk is still mounted, then try again"))
 }
 
 fn captured_part(part: &Part, walked: &Walked) -> CapturedPart {

@@ -1,11 +1,12 @@
 //! What a restore would do to a folder.
 //!
-//! The living folder and the backup are walked side by side. Kind, size, times, mode, owner, attributes and link targets decide; contents
-//! only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
+//! The living folder and the backup are walked side by side. Kind, size, times, mode, owner, attributes, link targets and which names are
+//! one file decide; contents only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
 //! that would touch something.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use super::capture::options;
 use super::ignore_rules::IgnoreRules;
+use super::links::regrouped;
 use super::walk::{open_living, walk};
 use super::{Folder, Part};
 use crate::{Context, Entry, Tree, Wanted};
@@ -55,9 +57,21 @@ impl Comparison<'_> {
     fn plan(&self, folder: &Folder, draft: &mut Draft) -> Result<()> {
         let living = self.living(folder)?;
         let backup = self.backup()?;
+        let in_backup = backup.iter().map(|(path, entry)| (path.as_path(), &entry.meta));
+        let regrouped = regrouped(&living, in_backup);
         for (path, entry) in &backup {
             match living.get(path) {
                 None => self.item(draft, Action::Create, path, &entry.meta, None),
+                Some(now) if self.has_no_room(path, now, entry, &living) => {
+                    draft.warnings.push(format!(
+                        "{}: a folder that is not in the backup is in its place, and stays",
+                        path.display()
+                    ));
+                    draft.keep += 1;
+                }
+                Some(now) if regrouped.contains(path.as_path()) => {
+                    self.item(draft, Action::Update, path, &entry.meta, Some(now));
+                }
                 Some(now) if self.wanted.mode == Mode::Rebuild && !now.is_dir() => {
                     self.item(draft, Action::Update, path, &entry.meta, Some(now));
                 }
@@ -74,6 +88,18 @@ impl Comparison<'_> {
         }
         self.warn_about_space(draft);
         Ok(())
+    }
+
+    /// A merge deletes nothing, so a folder with something in it does not make way for a file.
+    fn has_no_room(&self, path: &Path, now: &Meta, entry: &Entry, living: &Living) -> bool {
+        let above = (Bound::Excluded(path), Bound::Unbounded);
+        let is_filled = || {
+            living
+                .range::<Path, _>(above)
+                .next()
+                .is_some_and(|(next, _)| next.starts_with(path))
+        };
+        self.wanted.mode == Mode::Merge && now.is_dir() && !entry.meta.is_dir() && is_filled()
     }
 
     fn is_chosen(&self, relative: &Path) -> bool {
@@ -200,7 +226,7 @@ impl Comparison<'_> {
 
     fn item(&self, draft: &mut Draft, action: Action, relative: &Path, meta: &Meta, now: Option<&Meta>) {
         if action != Action::Delete && meta.is_file() {
-            draft.bytes += meta.size;
+            draft.bytes = draft.bytes.saturating_add(meta.size);
         }
         draft.items.push(Item {
             action,
@@ -285,7 +311,7 @@ fn detail(action: Action, meta: &Meta, now: Option<&Meta>) -> String {
         (Action::Update, Some(now)) if now.kind != meta.kind => format!("{} → {}", word(now), word(meta)),
         (Action::Update, Some(now)) if now.size != meta.size => format!("{} → {}", size(now), size(meta)),
         (Action::Update, Some(now)) if now.mtime != meta.mtime => "changed since".to_owned(),
-        (Action::Update, Some(_)) => "mode, owner or attributes".to_owned(),
+        (Action::Update, Some(_)) => "mode, owner, attributes or hard links".to_owned(),
         _ if meta.is_file() => size(meta),
         _ => String::new(),
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use model::{Problem, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Part;
+use super::{Part, place};
+use crate::guard::GuardSettings;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +20,9 @@ pub struct FolderSettings {
     pub ignore_files: bool,
     #[serde(default, skip_serializing_if = "is_no")]
     pub one_file_system: bool,
+    /// What watches whether the server that lives here is running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardSettings>,
 }
 
 fn yes() -> bool {
@@ -42,14 +46,13 @@ impl FolderSettings {
     }
 
     /// One part per path, named after its folder; two folders of one name get their numbers.
-    pub(super) fn parts(&self) -> Result<Vec<Part>> {
+    pub(super) fn parts(&self, forbidden: &[PathBuf]) -> Result<Vec<Part>> {
         if self.paths.is_empty() {
             return Err(Problem::invalid("a folder source needs a path"));
         }
         let mut parts: Vec<Part> = Vec::new();
         for path in &self.paths {
-            let root = std::path::absolute(path)
-                .map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))?;
+            let root = place::checked(path, forbidden)?;
             let plain = root
                 .file_name()
                 .map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned());

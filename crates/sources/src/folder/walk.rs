@@ -122,8 +122,8 @@ impl<'a> Walker<'a> {
     }
 
     fn children(&mut self, dir: &OwnedFd, names: Vec<CString>, visit: &mut Visit<'_>) -> Result<()> {
-        self.options.cancel.check()?;
         for name in names {
+            self.options.cancel.check()?;
             let text = OsStr::from_bytes(name.to_bytes());
             self.relative.push(text);
             self.full.push(text);
