@@ -6,7 +6,7 @@ use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{
-    Author, BackupId, Beginning, Cancel, Content, JobId, MANIFEST_FILE, Manifest, ManifestPart,
+    Author, BackupId, Beginning, Cancel, Content, JobId, JobKind, MANIFEST_FILE, Manifest, ManifestPart,
     ManifestSource, Meta, Problem, Progress, Reason, Result,
 };
 use repository::{Repository, Settled, SnapshotMeta};
@@ -142,7 +142,18 @@ impl Service {
             progress: progress.clone(),
             cancel: cancel.clone(),
         };
-        let mut done = self.make(making, capture).await?;
+        self.hooks_before(job, &source, &policy.hooks, JobKind::Backup, cancel)
+            .await?;
+        let done = self.make(making, capture).await;
+        let state = if done.is_ok() { "succeeded" } else { "failed" };
+        let warnings = self
+            .hooks_after(job, &source, &policy.hooks, JobKind::Backup, state)
+            .await;
+        let mut done = done?;
+        if !warnings.is_empty() {
+            "warning".clone_into(&mut done.state);
+            done.warnings.extend(warnings);
+        }
         done.deleted = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
             .await?;

@@ -12,6 +12,7 @@ mod browse;
 mod care;
 mod export;
 mod health;
+mod hooks;
 mod import;
 mod jobs;
 mod joined;

@@ -26,8 +26,6 @@ use crate::work::Order;
 const SAFETY_STEP: &str = "service:safety";
 /// The step that names the plan which took the place of the approved one while the target was held still.
 const PLAN_STEP: &str = "service:plan";
-/// The step that says how the target is held still.
-const HOLD_STEP: &str = "service:hold";
 
 /// Where a restore goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +70,17 @@ pub struct Restored {
     pub verified: bool,
     pub seconds: f64,
     pub warnings: Vec<String>,
+}
+
+impl Restored {
+    /// The same with more warnings.
+    fn warned(mut self, warnings: Vec<String>) -> Self {
+        if !warnings.is_empty() {
+            "warning".clone_into(&mut self.state);
+            self.warnings.extend(warnings);
+        }
+        self
+    }
 }
 
 impl Service {
@@ -241,6 +250,14 @@ impl Service {
             let message = format!("“{}” is restored only with its owner's approval", row.name);
             return Err(Problem::new(Kind::Refused, message)
                 .hint("approvals are not there yet: an administrator can take the gate away with `cairn policy set`, or restore to a folder with --to"));
+        }
+        if gates.stopped && !self.open_source(&row)?.is_guarded() {
+            let message = format!(
+                "“{}” is restored only while its server is stopped, and nothing can tell whether it is",
+                row.name
+            );
+            return Err(Problem::new(Kind::Refused, message)
+                .hint("give the source a guard: cairn source edit --help; or take the gate away: cairn policy set … gates.stopped=false"));
         }
         Ok(row.node)
     }

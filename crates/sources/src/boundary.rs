@@ -235,9 +235,14 @@ pub trait Source: Send + Sync {
         cx: &Context,
     ) -> Result<Outcome>;
 
+    /// Can it tell whether the thing is stopped?
+    fn is_guarded(&self) -> bool {
+        false
+    }
+
     /// Is the thing in a state in which it may be restored? Stops or locks it where its settings say so; refuses
-    /// with a hint otherwise. Called after the safety backup, before the drift check. Idempotent; when it fails half-way, `release` is
-    /// called all the same.
+    /// with a hint otherwise. Called before the safety backup, so that this holds what the restore will find. Idempotent; when it fails
+    /// half-way, `release` is called all the same.
     fn hold(&self, _journal: &mut dyn Journal, _cx: &Context) -> Result<()> {
         Ok(())
     }

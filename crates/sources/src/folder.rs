@@ -141,6 +141,10 @@ impl Source for Folder {
     ) -> Result<Outcome> {
         apply::apply(self, request, tree, journal, cx)
     }
+    fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+
     fn hold(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
         self.guard
             .as_ref()

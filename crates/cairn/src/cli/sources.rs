@@ -49,6 +49,9 @@ fn folder_settings(words: &FolderSettings) -> Result<Map<String, Value>> {
     if words.one_file_system {
         settings.insert("one_file_system".to_owned(), json!(true));
     }
+    if let Some(text) = &words.guard {
+        settings.insert("guard".to_owned(), guard(text, words.stop)?);
+    }
     for pair in &words.set {
         let (key, text) = pair
             .split_once('=')
@@ -60,6 +63,37 @@ fn folder_settings(words: &FolderSettings) -> Result<Map<String, Value>> {
         settings.insert(key.to_owned(), value);
     }
     Ok(settings)
+}
+
+/// `unit:minecraft` → the document of the setting.
+fn guard(text: &str, stop: bool) -> Result<Value> {
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    let wrong = |why: &str| {
+        Problem::invalid(format!("“{text}” is not a guard: {why}"))
+            .hint("for example unit:minecraft.service, container:mc, pid:/run/mc.pid, port:127.0.0.1:25565, command:/usr/local/bin/is-running")
+    };
+    let mut document = if text.starts_with('{') {
+        serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?
+    } else {
+        let (by, what) = text
+            .split_once(':')
+            .ok_or_else(|| wrong("it does not say by what"))?;
+        let probe = match by {
+            "unit" => json!({"by": by, "unit": what}),
+            "container" => json!({"by": by, "container": what}),
+            "pid" => json!({"by": by, "file": what}),
+            "port" => json!({"by": by, "address": what}),
+            "command" => json!({"by": by, "command": what.split_whitespace().collect::<Vec<_>>()}),
+            _ => return Err(wrong("it is none of unit, container, pid, port, command")),
+        };
+        json!({ "probe": probe })
+    };
+    if stop {
+        document["when_running"] = json!("stop");
+    }
+    Ok(document)
 }
 
 fn short_answer(source: &SourceView, output: Output) -> Result<u8> {

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::json;
+
 use crate::instance::{Instance, finished, look};
 
 /// Kills a restore at one record of its journal; false when it came to its end before.
@@ -28,7 +30,18 @@ fn l11_a_restore_killed_at_any_record_of_its_journal_is_resumed_and_undone() {
         for at in [format!("{number}-"), number.to_string()] {
             let instance = Instance::new();
             let world = instance.make_world();
+            let running = instance.path("running");
+            let guard = json!({
+                "probe": {"by": "command", "command": ["test", "-e", running]},
+                "stop": {"do": "command", "command": ["rm", running]},
+                "start": {"do": "command", "command": ["touch", running]},
+            });
+            let guard = guard.to_string();
+            instance.ok(&[
+                "source", "add", "folder", "world", "./world", "--guard", &guard, "--stop",
+            ]);
             instance.ok(&["backup", "world"]);
+            fs::write(&running, b"").unwrap();
             let backed_up = look(&world);
             fs::write(world.join("level.dat"), b"griefed").unwrap();
             fs::remove_dir_all(world.join("region")).unwrap();
@@ -47,6 +60,7 @@ fn l11_a_restore_killed_at_any_record_of_its_journal_is_resumed_and_undone() {
             let resumed = instance.ok(&["resume"]);
             assert_eq!(resumed["verified"], true, "{at}");
             assert_eq!(look(&world), backed_up, "{at}");
+            assert!(running.exists(), "{at}: the server is started again");
             instance.ok(&["undo", "--yes"]);
             assert_eq!(look(&world), griefed, "{at}");
         }

@@ -7,6 +7,7 @@
 
 mod archives;
 mod folder;
+mod guarded;
 mod instance;
 mod killed;
 mod problems;

@@ -5,13 +5,14 @@
 //! backup of the stopped target stands behind it, and the outcome says what was different.
 
 use catalog::jobs::JobRow;
-use model::{Cancel, Counts, Draft, Item, Plan, Problem, Progress, Result};
+use model::{Cancel, Counts, Draft, Item, JobKind, Plan, Problem, Progress, Result};
 use repository::Level;
-use sources::{Hold, Journal, Outcome, Request};
+use sources::{Context, Hold, Journal, Outcome, Request, Source};
 
-use super::{HOLD_STEP, PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP};
+use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP, Target};
 use crate::Service;
 use crate::joined::{JournalOf, TreeOf};
+use crate::policy::policy_of;
 
 /// One restore under way.
 pub(super) struct Run<'a> {
@@ -47,22 +48,65 @@ impl Run<'_> {
         self.service
             .verify_snapshot(&self.order.snapshot, Level::Structure, self.progress, self.cancel)
             .await?;
-        let journal = JournalOf::load(&self.service.catalog, &self.job.id).await?;
-        let (journal, hold) = self.hold(journal).await?;
-        let done = self.held(journal, &hold).await;
-        let released = self.release(hold).await;
-        let mut done = done?;
-        if let Err(problem) = released {
-            done.warnings.push(problem.message().to_owned());
-            "warning".clone_into(&mut done.state);
+        let Target::Source(id) = &self.order.target else {
+            return self.held().await;
+        };
+        let source = self.service.source_row(id).await?;
+        let hooks = policy_of(&source)?.hooks;
+        self.service
+            .hooks_before(self.job, &source, &hooks, JobKind::Restore, self.cancel)
+            .await?;
+        let done = self.held().await;
+        let state = if done.is_ok() { "succeeded" } else { "failed" };
+        let warnings = self
+            .service
+            .hooks_after(self.job, &source, &hooks, JobKind::Restore, state)
+            .await;
+        done.map(|done| done.warned(warnings))
+    }
+
+    /// Holds the target still, restores it, and lets it go whatever happened.
+    async fn held(&self) -> Result<Restored> {
+        let (journal, held) = self
+            .with_journal(|source, journal, cx| source.hold(journal, cx))
+            .await?;
+        let done = match held {
+            Ok(()) => self.still(journal).await,
+            Err(problem) => Err(problem),
+        };
+        let (_, released) = self
+            .with_journal(|source, journal, cx| source.release(journal, cx))
+            .await?;
+        match (done, released) {
+            (Ok(done), Err(problem)) => Ok(done.warned(vec![problem.to_string()])),
+            (Err(problem), Err(more)) => {
+                self.service.log(&self.job.id, "error", &more.to_string()).await;
+                Err(problem)
+            }
+            (done, Ok(())) => done,
         }
-        Ok(done)
+    }
+
+    /// Something that the target does with the journal, which outlives a failure of it.
+    async fn with_journal(
+        &self,
+        work: impl FnOnce(&dyn Source, &mut dyn Journal, &Context) -> Result<()> + Send + 'static,
+    ) -> Result<(JournalOf, Result<()>)> {
+        let mut journal = JournalOf::load(&self.service.catalog, &self.job.id).await?;
+        let source = self.service.open_target(&self.order.target).await?;
+        let cx = self.service.context(&self.job.id, self.progress, self.cancel);
+        self.service
+            .blocking(move || {
+                let done = work(&*source, &mut journal, &cx);
+                Ok((journal, done))
+            })
+            .await
     }
 
     /// What is done while the target is held still.
-    async fn held(&self, journal: JournalOf, hold: &Hold) -> Result<Restored> {
+    async fn still(&self, journal: JournalOf) -> Result<Restored> {
         let plan = self.stored_plan(&journal).await?;
-        let (journal, plan, safety) = self.made_safe(journal, plan, hold).await?;
+        let (journal, plan, safety) = self.made_safe(journal, plan).await?;
         let outcome = self.apply(&plan, journal).await?;
         let left = self.left_over().await?;
         Ok(report(&self.job.id, plan, safety, outcome, &left))
@@ -87,40 +131,18 @@ impl Run<'_> {
         self.service.blocking(recorded).await
     }
 
-    /// Holds the target still; what an earlier run stopped stays remembered as stopped by us.
-    async fn hold(&self, journal: JournalOf) -> Result<(JournalOf, Hold)> {
-        let earlier = journal.find(HOLD_STEP).map(|step| step.data.clone());
-        let source = self.service.open_target(&self.order.target).await?;
-        let cx = self.service.context(&self.job.id, self.progress, self.cancel);
-        let hold = self.service.blocking(move || source.hold(&cx)).await?;
-        let hold = match earlier {
-            Some(data) if !data.is_null() => Hold { data },
-            _ => hold,
-        };
-        let journal = self.record(journal, HOLD_STEP, hold.data.clone()).await?;
-        Ok((journal, hold))
-    }
-
-    async fn release(&self, hold: Hold) -> Result<()> {
-        let source = self.service.open_target(&self.order.target).await?;
-        // Also when somebody asked to stop: what was stopped for us is started again.
-        let cx = self.service.context(&self.job.id, self.progress, &Cancel::new());
-        self.service.blocking(move || source.release(&hold, &cx)).await
-    }
-
     /// The safety backup and the look for drift, done now or by an earlier run.
     async fn made_safe(
         &self,
         mut journal: JournalOf,
         mut plan: Plan,
-        hold: &Hold,
     ) -> Result<(JournalOf, Plan, Option<String>)> {
         if let Some(step) = journal.find(SAFETY_STEP).filter(|step| step.done) {
             let safety = step.data.as_str().map(str::to_owned);
             return Ok((journal, plan, safety));
         }
         let safety = self.safety_backup(&plan).await?;
-        if let Some(changed) = self.check_drift(&plan, !hold.data.is_null()).await? {
+        if let Some(changed) = self.check_drift(&plan, Hold::of(&journal).is_some()).await? {
             journal = self
                 .record(journal, PLAN_STEP, serde_json::json!(changed.id))
                 .await?;

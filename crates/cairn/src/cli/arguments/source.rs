@@ -47,6 +47,13 @@ pub(crate) struct FolderSettings {
     /// Stay on the file system of the folder
     #[arg(long)]
     pub(crate) one_file_system: bool,
+    /// How to tell whether the server in the folder is running: unit:NAME, container:NAME, pid:FILE, port:HOST:PORT,
+    /// command:PROGRAM, or a JSON object (for a panel and for stop and start hooks). It is not restored while it runs
+    #[arg(long, value_name = "PROBE")]
+    pub(crate) guard: Option<String>,
+    /// Stop the server for a restore, and start it again after
+    #[arg(long, requires = "guard")]
+    pub(crate) stop: bool,
     /// Any other setting of the kind, as KEY=JSON
     #[arg(long = "set", value_name = "KEY=JSON")]
     pub(crate) set: Vec<String>,
