@@ -1,6 +1,6 @@
 //! Programs that stand in for the machine's: small scripts in a folder of their own, found by an injected search path.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -89,18 +89,34 @@ impl FakePrograms {
 /// A pipe that is open for as long as the program, or what it started, lives.
 pub(crate) struct Endless(PathBuf);
 
+/// The thread that waits for the end of it.
+pub(crate) struct Outliving {
+    pipe: PathBuf,
+    thread: std::thread::JoinHandle<()>,
+}
+
 impl Endless {
     /// Waits until it has begun, cancels, and waits until nothing of it lives any more.
-    pub(crate) fn cancel_when_it_has_begun(self, cancel: Cancel) -> std::thread::JoinHandle<()> {
-        std::thread::spawn(move || {
+    pub(crate) fn cancel_when_it_has_begun(self, cancel: Cancel) -> Outliving {
+        let pipe = self.0.clone();
+        let thread = std::thread::spawn(move || {
             let mut pipe = File::open(&self.0).unwrap();
             cancel.cancel();
             pipe.read_to_end(&mut Vec::new()).unwrap();
-        })
+        });
+        Outliving { pipe, thread }
     }
 
     /// Waits until it has begun, and until nothing of it lives any more.
-    pub(crate) fn outlive(self) -> std::thread::JoinHandle<()> {
+    pub(crate) fn outlive(self) -> Outliving {
         self.cancel_when_it_has_begun(Cancel::new())
+    }
+}
+
+impl Outliving {
+    pub(crate) fn join(self) {
+        // What was killed before it had opened the pipe will not open it any more; this neither blocks nor writes.
+        drop(OpenOptions::new().read(true).write(true).open(self.pipe).unwrap());
+        self.thread.join().unwrap();
     }
 }
