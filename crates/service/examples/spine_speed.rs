@@ -18,8 +18,8 @@ const ROUNDS: usize = 20;
 const DAY_MS: i64 = 86_400_000;
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| model::Problem::io("cannot start threads", error))?;
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| model::Problem::io("cannot start threads", error))?;
     runtime.block_on(measure())
 }
 

@@ -26,15 +26,28 @@ pub struct BackupRequest {
     pub parts: Vec<String>,
     pub name: Option<String>,
     pub reason: Reason,
+    /// Patterns to leave out beside those of the source.
+    pub ignore: Vec<String>,
+}
+
+/// A backup that was queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    pub job: String,
+    /// The id that the backup will have.
+    pub backup: String,
 }
 
 /// What a job that makes a backup is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BackupOrder {
+    pub(crate) backup: String,
     pub(crate) source: String,
     pub(crate) parts: Vec<String>,
     pub(crate) name: Option<String>,
     pub(crate) reason: Reason,
+    #[serde(default)]
+    pub(crate) ignore: Vec<String>,
 }
 
 /// A backup that was made.
@@ -93,13 +106,13 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<BackupDone> {
         let (_, first) = self.repository_or_new().await?;
-        let job = self.ask_backup(request).await?;
-        let done: BackupDone = self.see_through(&job, progress, cancel).await?;
+        let asked = self.ask_backup(request).await?;
+        let done: BackupDone = self.see_through(&asked.job, progress, cancel).await?;
         Ok(BackupDone { first, ..done })
     }
 
-    /// Queues a backup; the job's id.
-    pub async fn ask_backup(&self, request: &BackupRequest) -> Result<String> {
+    /// Queues a backup.
+    pub async fn ask_backup(&self, request: &BackupRequest) -> Result<Asked> {
         let source = self.source_or_folder(&request.source).await?;
         let source = self.source_row(&source.id).await?;
         // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
@@ -107,14 +120,19 @@ impl Service {
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, request.reason, Some(&self.options.who))
             .await?;
+        let backup = self.new_backup_id()?;
         let order = BackupOrder {
+            backup: backup.clone(),
             source: source.id.clone(),
             parts: request.parts.clone(),
             name: request.name.clone(),
             reason: request.reason,
+            ignore: request.ignore.clone(),
         };
-        self.ask(&Order::Backup(order), Some(&source.id), &source.node)
-            .await
+        let job = self
+            .ask(&Order::Backup(order), Some(&source.id), &source.node)
+            .await?;
+        Ok(Asked { job, backup })
     }
 
     pub(crate) async fn perform_backup(
@@ -129,9 +147,12 @@ impl Service {
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, order.reason, job.person.as_deref())
             .await?;
-        let capture = by_source(self.open_source(&source)?, order.parts.clone());
+        let capture = by_source(
+            self.open_source_without(&source, &order.ignore)?,
+            order.parts.clone(),
+        );
         let making = Making {
-            id: BackupId::new(&self.options.clock, &self.options.random)?,
+            id: order.backup.parse()?,
             job: job.id.parse()?,
             source: source.clone(),
             name: order.name.clone(),
@@ -202,6 +223,10 @@ impl Service {
             deleted: Vec::new(),
             first: false,
         })
+    }
+
+    pub(crate) fn new_backup_id(&self) -> Result<String> {
+        Ok(BackupId::new(&self.options.clock, &self.options.random)?.to_string())
     }
 
     async fn newest_snapshot_of(&self, source: &str) -> Result<Option<String>> {
@@ -389,6 +414,7 @@ impl BackupRequest {
             parts: Vec::new(),
             name: None,
             reason: Reason::Manual,
+            ignore: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod alive;
 pub mod archive;
+mod asked;
 mod backup;
 mod browse;
 mod care;
@@ -19,6 +20,7 @@ mod joined;
 mod keeping;
 mod kit;
 mod library;
+mod links;
 pub mod notify;
 mod place;
 mod policy;
@@ -31,7 +33,8 @@ mod tell;
 pub mod words;
 mod work;
 
-pub use backup::{BackupDone, BackupRequest};
+pub use asked::{AskedBackup, Stage};
+pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};
 pub use care::{PruneDone, VerifyDone};
 pub use export::{ExportDone, ExportRequest};
@@ -39,6 +42,7 @@ pub use import::ImportRequest;
 pub use jobs::{JobError, JobView};
 pub use kit::Kit;
 pub use library::BackupView;
+pub use links::Allowed;
 pub use policy::Fate;
 pub use recover::Recovered;
 pub use restore::{RestoreRequest, Restored, Target};

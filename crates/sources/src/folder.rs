@@ -145,6 +145,10 @@ impl Source for Folder {
         self.guard.is_some()
     }
 
+    fn check_hold(&self, cx: &Context) -> Result<()> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.check(cx))
+    }
+
     fn hold(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
         self.guard
             .as_ref()
