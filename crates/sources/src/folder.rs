@@ -7,6 +7,7 @@
 //! moved away before what replaces it lies complete beside it.
 
 mod apply;
+mod beneath;
 mod capture;
 pub mod ignore_rules;
 mod links;
