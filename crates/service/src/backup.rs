@@ -1,20 +1,14 @@
 //! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
 
-use std::path::Path;
-
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{
-    Author, BackupId, Beginning, Cancel, Content, JobId, JobKind, MANIFEST_FILE, Manifest, ManifestPart,
-    ManifestSource, Meta, Problem, Progress, Reason, Result,
-};
-use repository::{Repository, Settled, SnapshotMeta};
+use model::{BackupId, Cancel, JobId, JobKind, Problem, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use sources::{Captured, Context, Sink};
 
 use crate::Service;
-use crate::joined::SinkOf;
+use crate::capture::{Made, capture};
 use crate::library::BackupView;
 use crate::policy::policy_of;
 use crate::work::Order;
@@ -87,14 +81,6 @@ pub(crate) type Capture = Box<dyn Fn(&mut dyn Sink, &Context) -> Result<Captured
 /// A capture of these parts by the source itself.
 pub(crate) fn by_source(source: Box<dyn sources::Source>, parts: Vec<String>) -> Capture {
     Box::new(move |sink, cx| source.capture(&parts, sink, cx))
-}
-
-struct Made {
-    manifest: Manifest,
-    snapshot: repository::Snapshot,
-    files: u64,
-    bytes: u64,
-    warnings: Vec<String>,
 }
 
 impl Service {
@@ -269,141 +255,6 @@ impl Service {
         self.audit("backup", &making.source.name, &row.id).await?;
         Ok(row)
     }
-}
-
-/// Fills and commits one snapshot.
-fn capture(
-    repository: &Repository,
-    fill: &Capture,
-    making: &Making,
-    parent: Option<&str>,
-    version: &str,
-    cx: &Context,
-) -> Result<Made> {
-    // A parent that is gone costs time and nothing else.
-    let parent = parent.and_then(|id| repository::Id::parse(id).ok());
-    let parent = parent.and_then(|id| repository.snapshot(&id).ok());
-    cx.progress.phase("reading");
-    let writer = repository.writer(parent.as_ref(), &cx.progress, &cx.cancel)?;
-    let mut sink = SinkOf {
-        writer,
-        skipped: Vec::new(),
-        files: 0,
-        bytes: 0,
-    };
-    let captured = fill(&mut sink, cx)?;
-    cx.progress.phase("storing");
-    let settled = sink.writer.settle()?;
-    let warnings = warnings(&sink);
-    if let (true, Some(lost)) = (making.whole, warnings.first()) {
-        return Err(Problem::damaged(format!("not everything could be read: {lost}")));
-    }
-    let mut manifest = manifest(making, version, cx.now_ms)?;
-    fill_in(&mut manifest, captured, &settled);
-    let bytes = manifest.encode();
-    let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
-    sink.writer
-        .entry(Path::new(MANIFEST_FILE), meta, Content::Bytes(bytes))?;
-    let (files, bytes) = (sink.files, sink.bytes);
-    let snapshot = sink.writer.finish(&snapshot_meta(making, cx.now_ms))?;
-    Ok(Made {
-        manifest,
-        snapshot,
-        files,
-        bytes,
-        warnings,
-    })
-}
-
-fn warnings(sink: &SinkOf) -> Vec<String> {
-    let skipped = sink
-        .skipped
-        .iter()
-        .map(|(path, why)| format!("{}: {why}", path.display()));
-    let unread = sink
-        .writer
-        .unread()
-        .into_iter()
-        .map(|unread| format!("{}: {}", unread.path.display(), unread.why));
-    skipped.chain(unread).collect()
-}
-
-fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
-    let source = ManifestSource {
-        id: making.source.id.parse()?,
-        name: making.source.name.clone(),
-        kind: making.source.kind.clone(),
-        settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
-    };
-    let cairn = version.to_owned();
-    let beginning = Beginning {
-        cairn,
-        source,
-        backup: making.id,
-        reason: making.reason,
-        created: now_ms,
-    };
-    let mut manifest = Manifest::begin(beginning);
-    manifest.name.clone_from(&making.name);
-    manifest.by = Some(Author {
-        id: making.who.clone(),
-        name: making.who.clone(),
-    });
-    manifest.undoes = making.undoes;
-    Ok(manifest)
-}
-
-fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
-    let tags = [
-        "cairn".to_owned(),
-        format!("source:{}", making.source.id),
-        format!("backup:{}", making.id),
-    ];
-    SnapshotMeta {
-        time_ms: now_ms,
-        hostname: "cairn".to_owned(),
-        username: making.who.clone(),
-        paths: vec![format!("/{}", making.source.name)],
-        tags: tags.to_vec(),
-        excludes: Vec::new(),
-    }
-}
-
-fn manifest_meta(now_ms: i64, size: u64) -> Meta {
-    let time = model::Timestamp {
-        seconds: now_ms.div_euclid(1000),
-        nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32,
-    };
-    Meta {
-        mtime: time,
-        ctime: time,
-        ..Meta::file(size)
-    }
-}
-
-fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
-    let checksum = |name: &str| {
-        let found = settled.iter().find(|child| child.name == Path::new(name));
-        found
-            .and_then(|child| child.tree)
-            .map(|id| id.hex())
-            .unwrap_or_default()
-    };
-    manifest.parts = captured
-        .parts
-        .into_iter()
-        .map(|part| ManifestPart {
-            checksum: checksum(&part.name),
-            name: part.name,
-            category: part.category,
-            holds: part.holds,
-            items: part.items,
-            bytes: part.bytes,
-            warnings: part.warnings,
-        })
-        .collect();
-    manifest.left_out = captured.left_out;
-    manifest.facts = captured.facts;
 }
 
 impl BackupRequest {

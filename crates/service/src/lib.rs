@@ -10,6 +10,7 @@ pub mod archive;
 mod asked;
 mod backup;
 mod browse;
+mod capture;
 mod care;
 mod export;
 mod health;
