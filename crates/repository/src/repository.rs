@@ -257,6 +257,20 @@ impl Repository {
         })
     }
 
+    /// Makes a snapshot visible: the only commit point there is. Its packs and index must be stored.
+    pub(crate) fn commit(&self, lock: &Lock, snapshot: &Snapshot) -> Result<Id> {
+        // Blobs of others may be used whose writer was killed before its index was durable.
+        self.storage().settle(Class::Index)?;
+        lock.check()?;
+        let id = self.put_sealed(Class::Snapshot, &snapshot.encode())?;
+        // Whoever prunes from now on sees the snapshot; whoever began before has taken our lock away.
+        if let Err(lost) = lock.prove() {
+            self.storage().delete(Class::Snapshot, &id)?;
+            return Err(lost);
+        }
+        Ok(id)
+    }
+
     /// Writes an index, snapshot or lock file; its name.
     pub(crate) fn put_sealed(&self, class: Class, json: &[u8]) -> Result<Id> {
         let sealed = unpacked::encode(&self.0.key, json);

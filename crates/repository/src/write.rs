@@ -31,7 +31,6 @@ use crate::Id;
 use crate::format::snapshot::{Snapshot, Summary, time_text};
 use crate::lock::{Lock, Operation};
 use crate::repository::Repository;
-use crate::storage::Class;
 use announce::Announcer;
 use feeder::Large;
 use shared::Shared;
@@ -154,13 +153,9 @@ impl Writer {
         self.shared.check()?;
         self.shared.store_rest()?;
         self.shared.save_index(true)?;
-        self.lock.check()?;
         self.shared.check()?;
         let snapshot = self.snapshot(meta, tree);
-        let id = self
-            .shared
-            .repository
-            .put_sealed(Class::Snapshot, &snapshot.encode())?;
+        let id = self.shared.repository.commit(&self.lock, &snapshot)?;
         self.finished = true;
         Ok(Snapshot { id, ..snapshot })
     }

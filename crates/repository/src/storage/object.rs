@@ -358,6 +358,11 @@ impl Storage for Bucket {
             Err(error) => Err(self.problem("delete", &path, error)),
         }
     }
+
+    /// What a bucket has answered to is durable.
+    fn settle(&self, _: Class) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The next item of a stream, without a crate for streams.

@@ -8,6 +8,7 @@ use super::packer::{self, Sealer};
 use super::shared::Shared;
 use crate::Id;
 use crate::format::pack::BlobKind;
+use crate::format::snapshot::Snapshot;
 use crate::lock::{Lock, Operation};
 use crate::repository::Repository;
 
@@ -38,13 +39,13 @@ impl BlobWriter {
         Sealer::new(&self.shared).blob(kind, plain).map(|_| ())
     }
 
-    /// Everything that was written is durable and indexed.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Commits a snapshot of what was written.
+    pub(crate) fn finish(mut self, snapshot: &Snapshot) -> Result<Id> {
         self.end();
         self.shared.check()?;
         self.shared.store_rest()?;
         self.shared.save_index(true)?;
-        self.lock.check()
+        self.shared.repository.commit(&self.lock, snapshot)
     }
 
     fn end(&mut self) {

@@ -13,6 +13,7 @@ mod format_seal;
 mod format_tree;
 mod lock;
 mod oracle;
+mod power;
 mod prune;
 mod sample;
 mod storage;
