@@ -17,7 +17,7 @@ use model::{Problem, Result};
 pub use disk::{Change, Disk, Witness};
 pub use faulty::{Fault, Faulty, Operation};
 pub use memory::Memory;
-pub use object::Bucket;
+pub use object::{Bucket, Patience};
 
 use crate::Id;
 
