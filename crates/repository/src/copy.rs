@@ -31,7 +31,7 @@ impl Repository {
         cancel: &Cancel,
     ) -> Result<Copied> {
         target.check_writable()?;
-        let _from = self.lock(Operation::CopyFrom)?;
+        let _from = self.lock_to_read(Operation::CopyFrom)?;
         let existing: HashSet<Id> = target
             .snapshots()?
             .iter()

@@ -155,6 +155,15 @@ impl Repository {
         )
     }
 
+    /// The lock of somebody who only reads. Where nothing can be written, nobody there can prune, and reading goes on without one.
+    pub(crate) fn lock_to_read(&self, operation: Operation) -> Result<Option<Lock>> {
+        match self.lock(operation) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(problem) if problem.kind() == Kind::Locked => Err(problem),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.0.config.version < 2 {
             return Err(Problem::new(

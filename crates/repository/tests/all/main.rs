@@ -16,6 +16,7 @@ mod lock;
 mod oracle;
 mod power;
 mod prune;
+mod read;
 mod sample;
 mod storage;
 mod write;

@@ -236,6 +236,7 @@ fn a_power_cut_while_an_index_is_repaired_leaves_something_to_repair() {
     for found in storage.list(Class::Index).unwrap() {
         storage.delete(Class::Index, &found.id).unwrap();
     }
+    storage.put(Class::Index, &Id::of(b"noise"), b"noise").unwrap();
     kernel.settle();
     kernel.recording(true);
     let mend = |repository: &Repository| repository.repair(true, &Progress::new(), &Cancel::new()).unwrap();
