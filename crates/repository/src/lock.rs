@@ -155,13 +155,16 @@ impl Lock {
                 Kind::Locked,
                 "the lock on the repository was lost: it could not be refreshed in time",
             )
-            .hint("start again; what was uploaded is used again"));
+            .hint("start again"));
         }
         Ok(())
     }
 
-    /// Still ours for sure: nobody can have begun anything exclusive since it was taken.
+    /// Still ours for sure: nobody can have begun anything exclusive since it was taken. One that was only late is refreshed.
     pub(crate) fn prove(&self) -> Result<()> {
+        if self.check().is_err() {
+            self.held.refresh()?;
+        }
         self.held.prove()?;
         self.check()
     }
@@ -211,7 +214,7 @@ impl Held {
             Kind::Locked,
             "the lock on the repository was removed by somebody else",
         )
-        .hint("start again; what was uploaded is used again"))
+        .hint("start again"))
     }
 
     fn refresh(&self) -> Result<()> {
@@ -219,6 +222,11 @@ impl Held {
         let mut name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_there(&name)?;
         let fresh = write(&*self.storage, &self.key, self.mode, now)?;
+        if let Err(lost) = self.is_there(&name) {
+            // Removed while the new one was written: whoever did that may not have seen the new one.
+            self.storage.delete(Class::Lock, &fresh)?;
+            return Err(lost);
+        }
         let old = std::mem::replace(&mut *name, fresh);
         self.refreshed_ms.store(now, Ordering::Relaxed);
         self.storage.delete(Class::Lock, &old)

@@ -270,11 +270,17 @@ impl Repository {
     pub(crate) fn commit(&self, lock: &Lock, snapshot: &Snapshot) -> Result<Id> {
         // Blobs of others may be used whose writer was killed before its index was durable.
         self.storage().settle(Class::Index)?;
-        lock.check()?;
-        let id = self.put_sealed(Class::Snapshot, &snapshot.encode())?;
-        // Whoever prunes from now on sees the snapshot; whoever began before has taken our lock away.
+        self.put_relied_on(lock, Class::Snapshot, &snapshot.encode())
+    }
+
+    /// Stores an index or snapshot of packs that a prune may have deleted if the lock was lost.
+    pub(crate) fn put_relied_on(&self, lock: &Lock, class: Class, json: &[u8]) -> Result<Id> {
+        lock.prove()?;
+        let id = self.put_sealed(class, json)?;
+        // Whoever prunes from now on sees the file; whoever began before has taken our lock away.
         if let Err(lost) = lock.prove() {
-            self.storage().delete(Class::Snapshot, &id)?;
+            self.storage().delete(class, &id)?;
+            self.storage().settle(class)?;
             return Err(lost);
         }
         Ok(id)

@@ -29,7 +29,7 @@ pub(crate) use packer::OpenPack;
 
 use crate::Id;
 use crate::format::snapshot::{Snapshot, Summary, time_text};
-use crate::lock::{Lock, Operation};
+use crate::lock::Operation;
 use crate::repository::Repository;
 use announce::Announcer;
 use feeder::Large;
@@ -73,7 +73,6 @@ pub struct Writer {
     jobs: Option<Sender<Job>>,
     large: Option<Sender<Large>>,
     threads: Vec<JoinHandle<()>>,
-    lock: Lock,
     parent: Option<Id>,
     finished: bool,
 }
@@ -89,7 +88,7 @@ impl Repository {
     pub fn writer(&self, parent: Option<&Snapshot>, progress: &Progress, cancel: &Cancel) -> Result<Writer> {
         self.check_writable()?;
         let lock = self.lock(Operation::Backup)?;
-        let shared = Arc::new(Shared::new(self, progress, cancel)?);
+        let shared = Arc::new(Shared::new(self, lock, progress, cancel)?);
         let announcer = Announcer::new(&shared, parent.map(|snapshot| snapshot.tree));
         let (jobs, take_jobs) = crossbeam_channel::bounded(2 * shared.threads());
         let (large, take_large) = crossbeam_channel::bounded(64);
@@ -111,7 +110,6 @@ impl Repository {
             jobs: Some(jobs),
             large: Some(large),
             threads,
-            lock,
             parent: parent.map(|snapshot| snapshot.id),
             finished: false,
         })
@@ -155,7 +153,7 @@ impl Writer {
         self.shared.save_index(true)?;
         self.shared.check()?;
         let snapshot = self.snapshot(meta, tree);
-        let id = self.shared.repository.commit(&self.lock, &snapshot)?;
+        let id = self.shared.repository.commit(&self.shared.lock, &snapshot)?;
         self.finished = true;
         Ok(Snapshot { id, ..snapshot })
     }

@@ -9,25 +9,20 @@ use super::shared::Shared;
 use crate::Id;
 use crate::format::pack::BlobKind;
 use crate::format::snapshot::Snapshot;
-use crate::lock::{Lock, Operation};
+use crate::lock::Operation;
 use crate::repository::Repository;
 
 pub(crate) struct BlobWriter {
     shared: Arc<Shared>,
     storers: Vec<std::thread::JoinHandle<()>>,
-    lock: Lock,
 }
 
 impl BlobWriter {
     pub(crate) fn new(repository: &Repository, cancel: &Cancel) -> Result<Self> {
         let lock = repository.lock(Operation::CopyInto)?;
-        let shared = Arc::new(Shared::new(repository, &Progress::new(), cancel)?);
+        let shared = Arc::new(Shared::new(repository, lock, &Progress::new(), cancel)?);
         let storers = packer::spawn_storers(&shared)?;
-        Ok(BlobWriter {
-            shared,
-            storers,
-            lock,
-        })
+        Ok(BlobWriter { shared, storers })
     }
 
     pub(crate) fn has(&self, kind: BlobKind, id: &Id) -> bool {
@@ -45,7 +40,7 @@ impl BlobWriter {
         self.shared.check()?;
         self.shared.store_rest()?;
         self.shared.save_index(true)?;
-        self.shared.repository.commit(&self.lock, snapshot)
+        self.shared.repository.commit(&self.shared.lock, snapshot)
     }
 
     fn end(&mut self) {

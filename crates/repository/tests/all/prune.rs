@@ -155,6 +155,22 @@ fn a_backup_whose_blobs_were_pruned_while_it_slept_is_no_backup() {
 }
 
 #[test]
+fn a_backup_that_only_slept_goes_on() {
+    let (storage, clock) = (memory(), FakeClock::new());
+    Repository::create(storage.clone(), sample::PASSWORD, at(&clock)).unwrap();
+    let hand = clock.clone();
+    let asleep = Faulty::new(storage.clone(), Fault::Never).before(move |operation| {
+        if matches!(operation, Operation::Put(Class::Pack, _)) {
+            hand.set(hand.now_ms() + 40 * 60_000);
+        }
+    });
+    let writer = Repository::open(Arc::new(asleep), sample::PASSWORD, at(&clock)).unwrap();
+    write(&writer, None, &sample::files(1), 1).unwrap();
+    assert_eq!(all_snapshots_read(&open(&storage).unwrap()), 1);
+    assert_eq!(storage.list(Class::Lock).unwrap(), []);
+}
+
+#[test]
 fn a_copy_whose_blobs_were_pruned_while_it_slept_is_no_copy() {
     for sleep_ms in ASLEEP_OR_ROBBED {
         let (from, to, clock) = (memory(), memory(), FakeClock::new());
