@@ -15,6 +15,7 @@ mod format_tree;
 mod lock;
 mod oracle;
 mod power;
+mod processes;
 mod prune;
 mod read;
 mod sample;

@@ -16,7 +16,7 @@ use sources::folder::walk::{WalkOptions, walk};
 use crate::sample::{self, noise, options};
 
 /// The program, or a visible skip.
-fn restic() -> bool {
+pub(crate) fn restic() -> bool {
     if Command::new("restic").arg("version").output().is_ok() {
         return true;
     }
