@@ -19,5 +19,6 @@ mod processes;
 mod prune;
 mod read;
 mod sample;
+mod sizes;
 mod storage;
 mod write;
