@@ -12,6 +12,7 @@ mod format_pack;
 mod format_restic;
 mod format_seal;
 mod format_tree;
+mod golden;
 mod lock;
 mod oracle;
 mod power;

@@ -2,7 +2,10 @@
 
 mod engine;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use model::Kind;
@@ -252,6 +255,63 @@ fn a_writer_whose_lock_was_removed_by_force_commits_nothing_that_was_pruned() {
     place.done(&["backup", "new"]);
     place.restores("latest", &new_files());
     place.done(&["check"]);
+}
+
+/// Folders and files of the repository, and the way to it.
+fn set_modes(place: &Place, folders: u32, files: u32) {
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&place.path("."), 0o755);
+    let mut open = vec![place.path("repository")];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                set(&path, files);
+            }
+        }
+        set(&folder, folders);
+    }
+}
+
+#[test]
+fn who_may_not_write_is_told_and_may_still_restore() {
+    let place = with_one_snapshot();
+    fs::create_dir(place.path("out")).unwrap();
+    fs::set_permissions(place.path("out"), fs::Permissions::from_mode(0o777)).unwrap();
+    set_modes(&place, 0o555, 0o444);
+    let before = packs(&place);
+    for words in [&["backup", "old"][..], &["prune"]] {
+        let refused = place.start_without_rights(words).ends();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success(), "{words:?}");
+        assert!(
+            said.contains("Permission denied") && said.contains("hint: check the permissions"),
+            "{said}"
+        );
+    }
+    place.start_without_rights(&["check"]).succeeds();
+    place
+        .start_without_rights(&["restore", "latest", "out/old"])
+        .succeeds();
+    place.holds("out/old", &some_files(1));
+    assert_eq!(packs(&place), before);
+    // Nor may it look, and then that is what is told, and not that there is no repository.
+    let set_root = |mode| {
+        let root = place.path("repository");
+        fs::set_permissions(root, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_root(0o000);
+    let refused = place.start_without_rights(&["snapshots"]).ends();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("Permission denied") && said.contains("hint: "),
+        "{said}"
+    );
+    // Otherwise the folder of the test could not be removed.
+    set_root(0o755);
+    set_modes(&place, 0o755, 0o644);
 }
 
 fn packs(place: &Place) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! one that fails. Where a process stops or dies it is told beforehand, so nothing here depends on who is faster.
 
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -78,6 +79,25 @@ impl Place {
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         if !signal.is_empty() {
             command.env("CAIRN_ENGINE_SIGNAL", signal);
+        }
+        self.spawn(command)
+    }
+
+    /// As `start`, by somebody who may not write here: nobody, or ourselves if that is not root.
+    pub(crate) fn start_without_rights(&self, words: &[&str]) -> Running {
+        // Where the engine was built nobody else may be let in.
+        let program = self.path("engine");
+        if !program.exists() {
+            std::fs::copy(engine(), &program).unwrap();
+        }
+        let mut command = Command::new(program);
+        command
+            .arg(words[0])
+            .arg(self.path("repository"))
+            .args(&words[1..]);
+        command.env("CAIRN_REPOSITORY_PASSWORD", PASSWORD);
+        if rustix::process::geteuid().is_root() {
+            command.uid(65_534).gid(65_534);
         }
         self.spawn(command)
     }
