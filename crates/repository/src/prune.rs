@@ -83,6 +83,8 @@ impl Repository {
     pub fn prune(&self, grace_ms: i64, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
         self.check_deletable()?;
         let lock = self.lock(Operation::Prune)?;
+        // A snapshot that somebody deleted must not come back after its blobs have gone.
+        self.storage().settle(Class::Snapshot)?;
         let view = self.look(progress, cancel)?;
         let plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
         self.perform(&view, &plan, &lock, progress, cancel)?;

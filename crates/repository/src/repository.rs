@@ -155,6 +155,15 @@ impl Repository {
         )
     }
 
+    /// The lock of somebody who only reads. Where nothing can be written, nobody there can prune, and reading goes on without one.
+    pub(crate) fn lock_to_read(&self, operation: Operation) -> Result<Option<Lock>> {
+        match self.lock(operation) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(problem) if problem.kind() == Kind::Locked => Err(problem),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.0.config.version < 2 {
             return Err(Problem::new(
@@ -255,6 +264,26 @@ impl Repository {
             key: &self.0.key,
             index,
         })
+    }
+
+    /// Makes a snapshot visible: the only commit point there is. Its packs and index must be stored.
+    pub(crate) fn commit(&self, lock: &Lock, snapshot: &Snapshot) -> Result<Id> {
+        // Blobs of others may be used whose writer was killed before its index was durable.
+        self.storage().settle(Class::Index)?;
+        self.put_relied_on(lock, Class::Snapshot, &snapshot.encode())
+    }
+
+    /// Stores an index or snapshot of packs that a prune may have deleted if the lock was lost.
+    pub(crate) fn put_relied_on(&self, lock: &Lock, class: Class, json: &[u8]) -> Result<Id> {
+        lock.prove()?;
+        let id = self.put_sealed(class, json)?;
+        // Whoever prunes from now on sees the file; whoever began before has taken our lock away.
+        if let Err(lost) = lock.prove() {
+            self.storage().delete(class, &id)?;
+            self.storage().settle(class)?;
+            return Err(lost);
+        }
+        Ok(id)
     }
 
     /// Writes an index, snapshot or lock file; its name.

@@ -187,7 +187,7 @@ impl Shared {
             }
             let later = packs.split_off(count);
             self.repository
-                .put_sealed(Class::Index, &index_file::encode(&packs))?;
+                .put_relied_on(&self.lock, Class::Index, &index_file::encode(&packs))?;
             packs = later;
         }
         lock(&self.packer.unindexed).append(&mut packs);

@@ -14,12 +14,14 @@ use crate::Id;
 use crate::format::pack::BlobKind;
 use crate::format::snapshot::Summary;
 use crate::index::Index;
+use crate::lock::Lock;
 use crate::repository::Repository;
 
 const SHARDS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) repository: Repository,
+    pub(super) lock: Lock,
     pub(super) index: Arc<Index>,
     pub(super) progress: Progress,
     pub(super) packer: Packer,
@@ -68,9 +70,15 @@ pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<J
 }
 
 impl Shared {
-    pub(super) fn new(repository: &Repository, progress: &Progress, cancel: &Cancel) -> Result<Self> {
+    pub(super) fn new(
+        repository: &Repository,
+        lock: Lock,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         Ok(Shared {
             repository: repository.clone(),
+            lock,
             index: repository.current_index()?,
             progress: progress.clone(),
             packer: Packer::new(repository.0.options.threads, repository.0.options.pack_size),
