@@ -13,6 +13,7 @@ mod copy;
 mod diff;
 mod forget;
 pub mod format;
+mod hash;
 mod id;
 mod index;
 mod keys;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use model::{Cancel, Progress, Result};
 
-use super::packer::{self, Sealer};
+use super::packer;
+use super::sealer::Sealer;
 use super::shared::Shared;
 use crate::Id;
 use crate::format::pack::BlobKind;
@@ -13,6 +14,7 @@ use crate::repository::Repository;
 
 pub(crate) struct BlobWriter {
     shared: Arc<Shared>,
+    sealer: Sealer,
     storers: Vec<std::thread::JoinHandle<()>>,
     lock: Lock,
 }
@@ -24,6 +26,7 @@ impl BlobWriter {
         let storers = packer::spawn_storers(&shared)?;
         Ok(BlobWriter {
             shared,
+            sealer: Sealer::new(),
             storers,
             lock,
         })
@@ -35,14 +38,14 @@ impl BlobWriter {
 
     pub(crate) fn blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<()> {
         self.shared.check()?;
-        Sealer::new(&self.shared).blob(kind, plain).map(|_| ())
+        self.sealer.blob(&self.shared, kind, plain).map(|_| ())
     }
 
     /// Everything that was written is durable and indexed.
     pub(crate) fn finish(mut self) -> Result<()> {
+        self.shared.send_rest()?;
         self.end();
         self.shared.check()?;
-        self.shared.store_rest()?;
         self.shared.save_index(true)?;
         self.lock.check()
     }
