@@ -1,6 +1,7 @@
 //! Drives the engine alone, for benches and for trying things out.
 //!
-//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`.
+//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`
+//! and, when it shall have one, the folder for its cache in `CAIRN_CACHE`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ fn run(arguments: &[String]) -> Result<()> {
     let cost = repository::format::key_file::Cost::GENERATED;
     let options = Options {
         cost,
+        cache: std::env::var_os("CAIRN_CACHE").map(PathBuf::from),
         ..Options::default()
     };
     if word(0)? == "init" {

@@ -102,7 +102,7 @@ impl Tree {
 
     pub(crate) fn blob(&self, kind: BlobKind, id: &Id) -> Result<Vec<u8>> {
         self.repository
-            .with_blobs(&self.index, |blobs| blobs.load(kind, id))
+            .with_cached_blobs(&self.index, |blobs| blobs.load(kind, id))
     }
 
     /// Reads a listing, its names checked.

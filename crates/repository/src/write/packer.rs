@@ -17,7 +17,7 @@ use model::{Problem, Result};
 use super::shared::{Shared, lock, spawn};
 use crate::Id;
 use crate::format::index_file::{self, PackContents};
-use crate::format::pack::{self, PackEntry};
+use crate::format::pack::{self, BlobKind, PackEntry};
 use crate::format::seal::Key;
 use crate::hash;
 use crate::storage::Class;
@@ -166,6 +166,10 @@ impl Shared {
 
     fn put(&self, (contents, bytes): (PackContents, Vec<u8>)) -> Result<()> {
         self.repository.storage().put(Class::Pack, &contents.id, &bytes)?;
+        let is_trees = contents.blobs.first().map(|entry| entry.kind) == Some(BlobKind::Tree);
+        if let (Some(cache), true) = (&self.repository.0.cache, is_trees) {
+            cache.put(Class::Pack, &contents.id, &bytes);
+        }
         self.index.add(&contents);
         let _ = self.packer.used.0.try_send(bytes);
         let due = {

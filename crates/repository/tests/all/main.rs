@@ -5,6 +5,7 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod cache;
 mod crash;
 mod format_files;
 mod format_pack;
