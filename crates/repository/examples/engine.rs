@@ -1,6 +1,7 @@
 //! Drives the engine alone, for benches and for trying things out.
 //!
-//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`.
+//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`
+//! and, when it shall have one, the folder for its cache in `CAIRN_CACHE`.
 //!
 //! For tests with real processes: `CAIRN_ENGINE_PACK_SIZE` (bytes), `CAIRN_ENGINE_GRACE_MS` (of prune), `CAIRN_ENGINE_AHEAD` (a file with
 //! the milliseconds by which the clock is ahead), and `CAIRN_ENGINE_SIGNAL` (`stop@3`, `kill@0`: the signal that the process
@@ -88,6 +89,7 @@ fn options() -> Options {
         cost: repository::format::key_file::Cost::GENERATED,
         pack_size: setting("CAIRN_ENGINE_PACK_SIZE").unwrap_or(default.pack_size),
         clock,
+        cache: std::env::var_os("CAIRN_CACHE").map(PathBuf::from),
         ..default
     }
 }

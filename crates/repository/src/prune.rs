@@ -95,9 +95,9 @@ impl Repository {
     /// Looks at everything; any doubt is an error.
     fn look(&self, progress: &Progress, cancel: &Cancel) -> Result<View> {
         progress.phase("snapshots");
-        let snapshots = self.snapshots()?;
+        let snapshots = self.stored_snapshots()?;
         progress.phase("index");
-        let (files, packs) = index::load_packs(self.storage(), &self.0.key)?;
+        let (files, packs) = index::load_packs(self.storage(), &self.0.key, None)?;
         let index = Index::of(&packs, files.clone());
         progress.phase("listings");
         let roots = snapshots.iter().map(|snapshot| snapshot.tree);

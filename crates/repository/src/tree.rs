@@ -97,7 +97,10 @@ impl Tree {
     }
 
     pub(crate) fn blob(&self, kind: BlobKind, id: &Id) -> Result<Vec<u8>> {
-        let load = |index: &Index| self.repository.with_blobs(index, |blobs| blobs.load(kind, id));
+        let load = |index: &Index| {
+            self.repository
+                .with_cached_blobs(index, |blobs| blobs.load(kind, id))
+        };
         load(&self.index).or_else(|problem| {
             // A prune may have moved it into another pack.
             match self.repository.current_index() {

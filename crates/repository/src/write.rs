@@ -14,6 +14,7 @@ mod blobs;
 mod feeder;
 mod packer;
 mod parent;
+mod sealer;
 mod shared;
 mod worker;
 
@@ -147,9 +148,9 @@ impl Writer {
     pub fn finish(mut self, meta: &SnapshotMeta) -> Result<Snapshot> {
         self.settle()?;
         let tree = self.shared.finish_root()?;
+        self.shared.send_rest()?;
         self.stop();
         self.shared.check()?;
-        self.shared.store_rest()?;
         self.shared.save_index(true)?;
         self.shared.check()?;
         let snapshot = self.snapshot(meta, tree);

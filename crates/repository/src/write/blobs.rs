@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use model::{Cancel, Progress, Result};
 
-use super::packer::{self, Sealer};
+use super::packer;
+use super::sealer::Sealer;
 use super::shared::Shared;
 use crate::Id;
 use crate::format::pack::BlobKind;
@@ -14,6 +15,7 @@ use crate::repository::Repository;
 
 pub(crate) struct BlobWriter {
     shared: Arc<Shared>,
+    sealer: Sealer,
     storers: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -22,7 +24,11 @@ impl BlobWriter {
         let lock = repository.lock(Operation::CopyInto)?;
         let shared = Arc::new(Shared::new(repository, lock, &Progress::new(), cancel)?);
         let storers = packer::spawn_storers(&shared)?;
-        Ok(BlobWriter { shared, storers })
+        Ok(BlobWriter {
+            shared,
+            sealer: Sealer::new(),
+            storers,
+        })
     }
 
     pub(crate) fn has(&self, kind: BlobKind, id: &Id) -> bool {
@@ -31,14 +37,14 @@ impl BlobWriter {
 
     pub(crate) fn blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<()> {
         self.shared.check()?;
-        Sealer::new(&self.shared).blob(kind, plain).map(|_| ())
+        self.sealer.blob(&self.shared, kind, plain).map(|_| ())
     }
 
     /// Commits a snapshot of what was written.
     pub(crate) fn finish(mut self, snapshot: &Snapshot) -> Result<Id> {
+        self.shared.send_rest()?;
         self.end();
         self.shared.check()?;
-        self.shared.store_rest()?;
         self.shared.save_index(true)?;
         self.shared.repository.commit(&self.shared.lock, snapshot)
     }

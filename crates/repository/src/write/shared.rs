@@ -28,7 +28,10 @@ pub(super) struct Shared {
     pub(super) counts: Counts,
     pub(super) assembly: Mutex<Assembly>,
     cancel: Cancel,
+    /// Nobody goes on.
     failed: AtomicBool,
+    /// Nothing more is stored.
+    broken: AtomicBool,
     failure: Mutex<Option<Problem>>,
     unread: Mutex<Vec<Unread>>,
     /// Blobs that this run has taken on, by the first bits of their id.
@@ -86,6 +89,7 @@ impl Shared {
             assembly: Mutex::new(Assembly::new()),
             cancel: cancel.clone(),
             failed: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             failure: Mutex::new(None),
             unread: Mutex::default(),
             claimed: Default::default(),
@@ -110,14 +114,19 @@ impl Shared {
         self.failed.load(Relaxed) || self.cancel.is_cancelled()
     }
 
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
     /// The first problem is the one that is told.
     pub(super) fn fail(&self, problem: Problem) {
         lock(&self.failure).get_or_insert(problem);
+        self.broken.store(true, Relaxed);
         self.failed.store(true, Relaxed);
         self.wake();
     }
 
-    /// Everybody stops; nothing more is stored.
+    /// Everybody stops; packs that are full already are stored, for the next try.
     pub(super) fn abandon(&self) {
         self.failed.store(true, Relaxed);
         self.wake();

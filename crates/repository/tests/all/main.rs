@@ -6,6 +6,7 @@
 )]
 
 mod bucket;
+mod cache;
 mod crash;
 mod format_files;
 mod format_pack;
