@@ -89,12 +89,7 @@ impl std::fmt::Debug for Repository {
 impl Repository {
     /// Makes a new repository; refuses when there is, or was, one.
     pub fn create(storage: Arc<dyn Storage>, password: &str, options: Options) -> Result<Self> {
-        for class in [Class::Config, Class::Key, Class::Snapshot] {
-            if !storage.list(class)?.is_empty() {
-                return Err(Problem::new(Kind::Conflict, format!("there is a repository at {} already", storage.location()))
-                    .hint("open it, or choose another place; if its config was lost, copy that back from a backup of the repository"));
-            }
-        }
+        check_free(&*storage)?;
         let key = Key::random();
         keys::write(&*storage, &key, password, options.cost, options.clock.now_ms())?;
         let config = Config::random();
@@ -334,6 +329,30 @@ impl Repository {
         }
         Ok(id)
     }
+}
+
+/// Nothing may be there that is, or was, a repository.
+fn check_free(storage: &dyn Storage) -> Result<()> {
+    let has = |class| storage.list(class).map(|found| !found.is_empty());
+    let there = [has(Class::Config)?, has(Class::Key)?, has(Class::Snapshot)?];
+    if there == [false; 3] {
+        return Ok(());
+    }
+    let place = storage.location();
+    if there == [false, true, false] && !has(Class::Index)? && !has(Class::Pack)? {
+        return Err(Problem::new(
+            Kind::Conflict,
+            format!(
+                "there is a key at {place}, but nothing else of a repository: its creation was interrupted"
+            ),
+        )
+        .hint("delete what lies in “keys” there, then create the repository again"));
+    }
+    Err(Problem::new(
+        Kind::Conflict,
+        format!("there is a repository at {place} already"),
+    )
+    .hint("open it, or choose another place; if its config was lost, copy that back from a backup of the repository"))
 }
 
 fn read_config(storage: &dyn Storage) -> Result<Vec<u8>> {

@@ -13,7 +13,7 @@ use model::{Cancel, Kind, Progress, Result};
 use repository::storage::{Class, Disk, Memory, Storage};
 use repository::{Id, Level, Repository};
 
-use crate::sample::{Files, all_snapshots_read, create, noise, open, read, write};
+use crate::sample::{Files, PASSWORD, all_snapshots_read, create, noise, open, options, read, write};
 use kernel::{Cut, Shared};
 
 /// Two packs and a bit; half of it is the same for all seeds.
@@ -48,14 +48,26 @@ fn is_clean(repository: &Repository) {
     assert!(report.is_clean(), "{:?}", report.findings);
 }
 
+/// At once, or after what the refusal asks for.
+fn can_be_created(storage: &Arc<dyn Storage>) {
+    if let Err(refused) = Repository::create(storage.clone(), PASSWORD, options()) {
+        assert!(refused.message().contains("interrupted"), "{refused}");
+        assert!(refused.hint_text().is_some_and(|hint| hint.contains("“keys”")));
+        for found in storage.list(Class::Key).unwrap() {
+            storage.delete(Class::Key, &found.id).unwrap();
+        }
+        create(storage);
+    }
+    write(&open(storage).unwrap(), None, &some_files(1), 1).unwrap();
+}
+
 /// Everything committed reads, nothing is damaged, and the work goes on.
 fn survives(cut: &Cut) {
     let storage: Arc<dyn Storage> = Arc::new(Memory::with(cut.left.files()));
     let repository = match open(&storage) {
         Err(problem) if cut.committed.is_empty() => {
             assert_eq!(problem.kind(), Kind::RepositoryMissing);
-            assert!(problem.hint_text().is_some());
-            return;
+            return can_be_created(&storage);
         }
         opened => opened.unwrap(),
     };
