@@ -7,7 +7,7 @@ use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{
     Author, BackupId, Beginning, Cancel, Content, JobId, JobKind, MANIFEST_FILE, Manifest, ManifestPart,
-    ManifestSource, Meta, Problem, Progress, Reason, Result,
+    ManifestSource, Meta, Permission, Problem, Progress, Reason, Result,
 };
 use repository::{Repository, Settled, SnapshotMeta};
 use serde::{Deserialize, Serialize};
@@ -92,20 +92,26 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<BackupDone> {
-        let (_, first) = self.repository_or_new().await?;
+        self.source_to_back_up(&request.source).await?;
+        let (_, first) = self.opened_or_new().await?;
         let job = self.ask_backup(request).await?;
         let done: BackupDone = self.see_through(&job, progress, cancel).await?;
         Ok(BackupDone { first, ..done })
     }
 
+    async fn source_to_back_up(&self, wanted: &str) -> Result<SourceRow> {
+        let source = self.source_or_folder(wanted).await?;
+        self.may(Permission::BackUp, Some(&source.id)).await?;
+        self.source_row(&source.id).await
+    }
+
     /// Queues a backup; the job's id.
     pub async fn ask_backup(&self, request: &BackupRequest) -> Result<String> {
-        let source = self.source_or_folder(&request.source).await?;
-        let source = self.source_row(&source.id).await?;
+        let source = self.source_to_back_up(&request.source).await?;
         // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
         self.open_source(&source)?;
         let policy = policy_of(&source)?;
-        self.admit(&source, &policy, request.reason, Some(&self.options.who))
+        self.admit(&source, &policy, request.reason, Some(self.caller.name()))
             .await?;
         let order = BackupOrder {
             source: source.id.clone(),
@@ -124,7 +130,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<BackupDone> {
-        self.repository_or_new().await?;
+        self.opened_or_new().await?;
         let source = self.source_row(&order.source).await?;
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, order.reason, job.person.as_deref())
@@ -167,7 +173,7 @@ impl Service {
     /// Captures and remembers the backup.
     pub(crate) async fn make(&self, making: Making, fill: Capture) -> Result<BackupDone> {
         let start = self.now_ms();
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         let scratch = self.place.scratch(&making.job.to_string())?;
         let parent = self.newest_snapshot_of(&making.source.id).await?;
         let version = self.options.version.clone();
