@@ -8,18 +8,22 @@
 
 pub mod audit;
 pub mod backups;
+pub mod grants;
 pub mod job_events;
 pub mod jobs;
 pub mod journal;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod people;
 pub mod plans;
 mod problems;
 pub mod schedules;
 pub mod seal;
+pub mod sessions;
 pub mod settings;
 pub mod sources;
+pub mod tokens;
 
 pub use open::{Catalog, Engine};
 
@@ -27,14 +31,18 @@ pub use open::{Catalog, Engine};
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
     audit::ALL,
     backups::ALL,
+    grants::ALL,
     job_events::ALL,
     jobs::ALL,
     journal::ALL,
     leases::ALL,
     open::ALL,
     outbox::ALL,
+    people::ALL,
     plans::ALL,
     schedules::ALL,
+    sessions::ALL,
     settings::ALL,
     sources::ALL,
+    tokens::ALL,
 ];

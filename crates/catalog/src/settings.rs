@@ -6,8 +6,13 @@ use crate::{Catalog, problems};
 
 const SET: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const GET: &str = "SELECT value FROM settings WHERE name = $1";
+const DELETE: &str = "DELETE FROM settings WHERE name = $1";
 
-pub(crate) const ALL: &[(&str, &str)] = &[("settings::SET", SET), ("settings::GET", GET)];
+pub(crate) const ALL: &[(&str, &str)] = &[
+    ("settings::SET", SET),
+    ("settings::GET", GET),
+    ("settings::DELETE", DELETE),
+];
 
 impl Catalog {
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<()> {
@@ -25,5 +30,14 @@ impl Catalog {
             .fetch_optional(&self.read)
             .await
             .map_err(problems::of("read a setting"))
+    }
+
+    pub async fn delete_setting(&self, name: &str) -> Result<()> {
+        sqlx::query(DELETE)
+            .bind(name)
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("forget a setting"))
     }
 }

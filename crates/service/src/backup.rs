@@ -3,7 +3,7 @@
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{BackupId, Cancel, JobId, JobKind, Problem, Progress, Reason, Result};
+use model::{BackupId, Cancel, JobId, JobKind, Permission, Problem, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use sources::{Captured, Context, Sink};
 
@@ -91,20 +91,26 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<BackupDone> {
-        let (_, first) = self.repository_or_new().await?;
+        self.source_to_back_up(&request.source).await?;
+        let (_, first) = self.opened_or_new().await?;
         let asked = self.ask_backup(request).await?;
         let done: BackupDone = self.see_through(&asked.job, progress, cancel).await?;
         Ok(BackupDone { first, ..done })
     }
 
+    async fn source_to_back_up(&self, wanted: &str) -> Result<SourceRow> {
+        let source = self.source_or_folder(wanted).await?;
+        self.may(Permission::BackUp, Some(&source.id)).await?;
+        self.source_row(&source.id).await
+    }
+
     /// Queues a backup.
     pub async fn ask_backup(&self, request: &BackupRequest) -> Result<Asked> {
-        let source = self.source_or_folder(&request.source).await?;
-        let source = self.source_row(&source.id).await?;
+        let source = self.source_to_back_up(&request.source).await?;
         // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
         self.open_source(&source)?;
         let policy = policy_of(&source)?;
-        self.admit(&source, &policy, request.reason, Some(&self.options.who))
+        self.admit(&source, &policy, request.reason, Some(self.caller.name()))
             .await?;
         let backup = self.new_backup_id()?;
         let order = BackupOrder {
@@ -128,7 +134,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<BackupDone> {
-        self.repository_or_new().await?;
+        self.opened_or_new().await?;
         let source = self.source_row(&order.source).await?;
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, order.reason, job.person.as_deref())
@@ -174,7 +180,7 @@ impl Service {
     /// Captures and remembers the backup.
     pub(crate) async fn make(&self, making: Making, fill: Capture) -> Result<BackupDone> {
         let start = self.now_ms();
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         let scratch = self.place.scratch(&making.job.to_string())?;
         let parent = self.newest_snapshot_of(&making.source.id).await?;
         let version = self.options.version.clone();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Action, Cancel, Meta, Result};
+use model::{Action, Cancel, Meta, Permission, Result};
 use repository::{Change, Tree};
 use serde::Serialize;
 use sources::{Context, Wanted};
@@ -62,7 +62,7 @@ fn listed(entry: &repository::Entry) -> Listed {
 
 impl Service {
     pub(crate) async fn tree_of(&self, snapshot: &str) -> Result<Tree> {
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         let id = repository::Id::parse(snapshot)?;
         self.blocking(move || repository.tree(&repository.snapshot(&id)?))
             .await
@@ -70,6 +70,7 @@ impl Service {
 
     pub async fn ls(&self, backup: &str, path: &Path, recursive: bool) -> Result<Vec<Listed>> {
         let row = self.backup_row(backup).await?;
+        self.may(Permission::See, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let path = path.to_path_buf();
         self.blocking(move || {
@@ -97,6 +98,7 @@ impl Service {
         mut out: impl std::io::Write + Send + 'static,
     ) -> Result<u64> {
         let row = self.backup_row(backup).await?;
+        self.may(Permission::Download, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let path = path.to_path_buf();
         self.blocking(move || {
@@ -137,11 +139,13 @@ impl Service {
     /// What happened between two backups, or between a backup and the living thing (`live`).
     pub async fn diff(&self, a: &str, b: &str, cancel: &Cancel) -> Result<Vec<Difference>> {
         let before = self.backup_row(a).await?;
+        self.may(Permission::See, Some(&before.source)).await?;
         let tree = self.tree_of(&before.snapshot).await?;
         if b == "live" {
             return self.diff_living(&before.source, tree, cancel).await;
         }
         let after = self.backup_row(b).await?;
+        self.may(Permission::See, Some(&after.source)).await?;
         let other = self.tree_of(&after.snapshot).await?;
         let cancel = cancel.clone();
         self.blocking(move || {

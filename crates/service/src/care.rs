@@ -1,7 +1,7 @@
 //! Care for what is stored: verify, check, prune, repair, copy, count; and the audit log.
 
 use catalog::audit::AuditRow;
-use model::{Cancel, Kind, Problem, Progress, Result};
+use model::{Cancel, Kind, Permission, Problem, Progress, Result};
 use repository::{Copied, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,10 @@ impl Service {
             None => None,
         };
         let source = row.as_ref().map(|row| row.source.as_str());
+        match source {
+            Some(source) => self.may(Permission::Verify, Some(source)).await?,
+            None => self.may(Permission::Repository, None).await?,
+        }
         let order = Order::Verify {
             backup: row.as_ref().map(|row| row.id.clone()),
         };
@@ -110,6 +114,7 @@ impl Service {
     }
 
     pub async fn check(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Report> {
+        self.may(Permission::Repository, None).await?;
         self.with_repository(progress, cancel, move |repository, progress, cancel| {
             repository.check(level, progress, cancel)
         })
@@ -123,6 +128,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<PruneDone> {
+        self.may(Permission::Repository, None).await?;
         let grace = grace(no_grace);
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
             repository.plan_prune(grace, progress, cancel)
@@ -132,6 +138,7 @@ impl Service {
 
     /// Frees the space of what was deleted.
     pub async fn prune(&self, no_grace: bool, progress: &Progress, cancel: &Cancel) -> Result<PruneDone> {
+        self.may(Permission::Repository, None).await?;
         let order = Order::Prune { no_grace };
         let job = self.ask(&order, None, &self.options.node).await?;
         self.see_through(&job, progress, cancel).await
@@ -155,6 +162,7 @@ impl Service {
     }
 
     pub async fn repair(&self, only_plan: bool, progress: &Progress, cancel: &Cancel) -> Result<RepairPlan> {
+        self.may(Permission::Repository, None).await?;
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
             if only_plan {
                 repository.plan_repair(true, progress, cancel)
@@ -175,6 +183,7 @@ impl Service {
     }
 
     pub async fn stats(&self, progress: &Progress, cancel: &Cancel) -> Result<Stats> {
+        self.may(Permission::Repository, None).await?;
         self.with_repository(progress, cancel, |repository, progress, cancel| {
             repository.stats(progress, cancel)
         })
@@ -189,6 +198,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Copied> {
+        self.may(Permission::Repository, None).await?;
         let (address, password) = (address.to_owned(), password.to_owned());
         let to = address.clone();
         let copied = self.with_repository(progress, cancel, move |repository, progress, cancel| {
@@ -217,17 +227,19 @@ impl Service {
         cancel: &Cancel,
         work: impl FnOnce(&Repository, &Progress, &Cancel) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         let (progress, cancel) = (progress.clone(), cancel.clone());
         self.blocking(move || work(&repository, &progress, &cancel)).await
     }
 
     pub async fn list_audit(&self, most: u32) -> Result<Vec<AuditRow>> {
+        self.may(Permission::Audit, None).await?;
         self.catalog.list_audit(i64::from(most)).await
     }
 
     /// Is the chain of the audit log whole? How many entries it has.
     pub async fn check_audit(&self) -> Result<usize> {
+        self.may(Permission::Audit, None).await?;
         let rows = self.catalog.list_audit(i64::MAX).await?;
         let broken = rows
             .iter()
@@ -250,6 +262,7 @@ impl Service {
 
     /// Is the catalog's database sound? For `cairn doctor`.
     pub async fn check_catalog(&self) -> Result<()> {
+        self.may(Permission::Repository, None).await?;
         self.catalog.check().await
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use model::{Cancel, Progress, Result};
+use model::{Cancel, Permission, Progress, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -47,6 +47,7 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<ExportDone> {
         let row = self.backup_row(&request.backup).await?;
+        self.may(Permission::Download, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let order = Order::Export {
             backup: row.id.clone(),

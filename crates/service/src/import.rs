@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use catalog::sources::SourceRow;
 use model::{
-    BackupId, Cancel, Content, MANIFEST_FILE, Manifest, ManifestPart, Meta, Problem, Progress, Reason,
-    Result, Timestamp, counted,
+    BackupId, Cancel, Content, MANIFEST_FILE, Manifest, ManifestPart, Meta, Permission, Problem, Progress,
+    Reason, Result, Timestamp, counted,
 };
 use sources::{Captured, CapturedPart, Context, PartInfo, Sink};
 
@@ -37,10 +37,11 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<BackupDone> {
-        self.repository_or_new().await?;
         let source = self.source_row(&request.source).await?;
+        self.may(Permission::Import, Some(&source.id)).await?;
+        self.opened_or_new().await?;
         let policy = policy_of(&source)?;
-        self.admit(&source, &policy, Reason::Imported, Some(&self.options.who))
+        self.admit(&source, &policy, Reason::Imported, Some(self.caller.name()))
             .await?;
         let file = request.file.display().to_string();
         self.audit("backup.import", &source.name, &file).await?;
@@ -84,7 +85,7 @@ impl Service {
             name,
             reason: Reason::Imported,
             undoes: None,
-            who: self.options.who.clone(),
+            who: self.caller.name().to_owned(),
             whole: true,
             progress: progress.clone(),
             cancel: cancel.clone(),

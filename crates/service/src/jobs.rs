@@ -2,7 +2,7 @@
 
 use catalog::job_events::EventRow;
 use catalog::jobs::JobRow;
-use model::{Candidate, Kind, Problem, Result, resolve};
+use model::{Candidate, Kind, Permission, Problem, Result, resolve};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -106,8 +106,12 @@ fn eta(row: &JobRow, now: i64) -> Option<i64> {
 impl Service {
     /// The newest jobs.
     pub async fn list_jobs(&self, most: u32) -> Result<Vec<JobView>> {
+        let sight = self.sight().await?;
         self.reap().await?;
-        let rows = self.catalog.list_jobs(None, i64::from(most)).await?;
+        let looked_at = if sight.sees_all() { i64::from(most) } else { MOST };
+        let mut rows = self.catalog.list_jobs(None, looked_at).await?;
+        rows.retain(|row| sight.sees_job(row));
+        rows.truncate(most as usize);
         self.job_views(rows).await
     }
 
@@ -121,26 +125,30 @@ impl Service {
             .collect())
     }
 
-    async fn job_row(&self, wanted: &str) -> Result<JobRow> {
-        if let Some(row) = self.catalog.job(wanted).await? {
-            return Ok(row);
+    pub(crate) async fn job_row(&self, wanted: &str) -> Result<JobRow> {
+        let sight = self.sight().await?;
+        let rows = match self.catalog.job(wanted).await? {
+            Some(row) => vec![row],
+            None => self.catalog.list_jobs(None, MOST).await?,
+        };
+        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows_job(row));
+        let found = pick(wanted, known);
+        if let (Err(_), Ok(hidden)) = (&found, pick(wanted, unknown)) {
+            let source = hidden.source.unwrap_or_default();
+            self.note_refusal(Permission::See, &source).await;
         }
-        let mut rows = self.catalog.list_jobs(None, MOST).await?;
-        let candidates: Vec<Candidate<'_>> = rows
-            .iter()
-            .map(|row| Candidate {
-                id: &row.id,
-                name: "",
-            })
-            .collect();
-        let at =
-            resolve("job", wanted, &candidates).map_err(|problem| problem.hint("`cairn jobs` lists them"))?;
-        Ok(rows.swap_remove(at))
+        found
     }
 
     pub async fn show_job(&self, wanted: &str) -> Result<JobView> {
-        self.reap().await?;
         let row = self.job_row(wanted).await?;
+        self.may_job(Permission::See, &row).await?;
+        self.reap().await?;
+        let row = self.job_row(&row.id).await?;
+        self.one_job(row).await
+    }
+
+    async fn one_job(&self, row: JobRow) -> Result<JobView> {
         let views = self.job_views(vec![row]).await?;
         let view = views.into_iter().next();
         view.ok_or_else(|| Problem::internal("one row, one view"))
@@ -148,13 +156,17 @@ impl Service {
 
     /// Lines of a job's log after this number.
     pub async fn job_log(&self, id: &str, after: i64) -> Result<Vec<EventRow>> {
-        self.catalog.list_events(id, after).await
+        let row = self.job_row(id).await?;
+        self.may_job(Permission::See, &row).await?;
+        self.catalog.list_events(&row.id, after).await
     }
 
     /// Asks a job to stop.
     pub async fn cancel_job(&self, wanted: &str) -> Result<JobView> {
-        self.reap().await?;
         let row = self.job_row(wanted).await?;
+        self.may_job(Permission::Cancel, &row).await?;
+        self.reap().await?;
+        let row = self.job_row(&row.id).await?;
         if !self.catalog.cancel_job(&row.id, self.now_ms()).await? {
             return Err(Problem::new(
                 Kind::Conflict,
@@ -162,8 +174,26 @@ impl Service {
             ));
         }
         self.audit("cancel", &row.id, "").await?;
-        self.log(&row.id, "info", &format!("{} asks to stop it", self.options.who))
-            .await;
-        self.show_job(&row.id).await
+        self.log(
+            &row.id,
+            "info",
+            &format!("{} asks to stop it", self.caller.name()),
+        )
+        .await;
+        let row = self.job_row(&row.id).await?;
+        self.one_job(row).await
     }
+}
+
+fn pick(wanted: &str, mut rows: Vec<JobRow>) -> Result<JobRow> {
+    let candidates: Vec<Candidate<'_>> = rows
+        .iter()
+        .map(|row| Candidate {
+            id: &row.id,
+            name: "",
+        })
+        .collect();
+    let at =
+        resolve("job", wanted, &candidates).map_err(|problem| problem.hint("`cairn jobs` lists them"))?;
+    Ok(rows.swap_remove(at))
 }

@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 use catalog::backups::BackupRow;
 use catalog::sources::SourceRow;
-use model::{BackupId, Cancel, Held, Newcomer, Policy, Progress, Reason, Result, Terms, safety_to_delete};
+use model::{
+    BackupId, Cancel, Entitlement, Held, Lapse, Limit, Newcomer, Policy, Progress, Reason, Result, Terms,
+    safety_to_delete,
+};
 use repository::Level;
 
 use crate::Service;
@@ -29,7 +32,8 @@ impl Service {
         reason: Reason,
         person: Option<&str>,
     ) -> Result<()> {
-        let Some(limit) = policy.limit else {
+        let plan = self.plan_of(&source.id).await?;
+        let Some(limit) = Limit::within(policy.limit, plan.backups) else {
             return Ok(());
         };
         let rows = self.backups_of(&source.id).await?;
@@ -53,7 +57,8 @@ impl Service {
         for held in hoped.iter_mut().filter(|held| held.id == new) {
             held.verified = true;
         }
-        let going = self.going(policy, &hoped, new);
+        let plan = self.plan_of(&source.id).await?;
+        let going = self.going(policy, &plan, &hoped, new);
         let Some(at) = rows.iter().position(|row| row.id == new.to_string()) else {
             return Ok(Vec::new());
         };
@@ -72,14 +77,15 @@ impl Service {
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
-    fn going(&self, policy: &Policy, held: &[Held], new: BackupId) -> BTreeSet<String> {
+    fn going(&self, policy: &Policy, plan: &Entitlement, held: &[Held], new: BackupId) -> BTreeSet<String> {
         let terms = Terms {
             zone: &policy.schedule.zone,
             now_ms: self.now_ms(),
-            max_age: None,
+            max_age: plan.retention_days.map(|days| Lapse::days(days.into())),
         };
         let retention = policy.retention.to_delete(held, &terms);
-        let surplus = policy.limit.map_or(Vec::new(), |limit| limit.surplus(held, new));
+        let surplus =
+            Limit::within(policy.limit, plan.backups).map_or(Vec::new(), |limit| limit.surplus(held, new));
         let all = retention.into_iter().chain(surplus);
         all.filter(|id| *id != new).map(|id| id.to_string()).collect()
     }

@@ -1,6 +1,6 @@
 //! The recovery kit: what a person must keep so that everything comes back without this machine, and without Cairn.
 
-use model::Result;
+use model::{Permission, Result};
 use serde::Serialize;
 
 use crate::Service;
@@ -19,7 +19,9 @@ const CONFIRMED: &str = "kit.confirmed";
 
 impl Service {
     pub async fn kit(&self) -> Result<Kit> {
-        self.repository().await?;
+        self.may(Permission::Repository, None).await?;
+        self.may(Permission::SeeSecrets, None).await?;
+        self.opened().await?;
         let repository = self.repository_address();
         let at = quoted(&repository);
         let restic = [
@@ -46,6 +48,7 @@ impl Service {
 
     /// Does this password, typed from the kit, open the repository?
     pub async fn check_kit(&self, password: &str) -> Result<()> {
+        self.may(Permission::Repository, None).await?;
         let address = self.repository_address();
         let password = password.trim().to_owned();
         self.blocking(move || {
@@ -61,6 +64,7 @@ impl Service {
 
     /// Has anybody ever shown that his kit opens the repository?
     pub async fn is_kit_confirmed(&self) -> Result<bool> {
+        self.may(Permission::Repository, None).await?;
         Ok(self.catalog.setting(CONFIRMED).await?.is_some())
     }
 }

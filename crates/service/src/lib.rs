@@ -3,16 +3,20 @@
 //! Nouns: a [`Service`] is one opened instance; each verb is a file with methods of it. Doors call these and render the answers.
 //!
 //! Invariants: a backup is in the catalog only after its snapshot is durable; nothing living is replaced before what replaces it was found and
-//! verified, and before a safety backup was taken; every change is in the audit log. Nothing here parses or renders.
+//! verified, and before a safety backup was taken; every change is in the audit log; who acts is asked for before anything is done, by one judge
+//! (`authorize`). Nothing here parses or renders.
 
 mod alive;
 pub mod archive;
 mod asked;
+mod attempts;
+mod authorize;
 mod backup;
 mod browse;
 mod capture;
 mod care;
 mod export;
+mod grants;
 mod health;
 mod hooks;
 mod import;
@@ -23,34 +27,47 @@ mod kit;
 mod library;
 mod links;
 pub mod notify;
+mod passwords;
+mod people;
 mod place;
 mod policy;
 mod recover;
 mod restore;
 mod schedule;
+mod second_factor;
 mod service;
+mod sessions;
+mod set_up;
 mod sources;
 mod tell;
+mod tokens;
+pub mod totp;
 pub mod words;
 mod work;
 
 pub use asked::{AskedBackup, Stage};
+pub use authorize::{Caller, Via};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};
 pub use care::{PruneDone, VerifyDone};
 pub use export::{ExportDone, ExportRequest};
+pub use grants::GrantView;
 pub use import::ImportRequest;
 pub use jobs::{JobError, JobView};
 pub use kit::Kit;
 pub use library::BackupView;
 pub use links::Allowed;
+pub use people::{NewPerson, PersonChanges, PersonView};
 pub use policy::Fate;
 pub use recover::Recovered;
 pub use restore::{RestoreRequest, Restored, Target};
 pub use schedule::ScheduleView;
+pub use second_factor::TotpSecret;
 pub use service::{Options, Service};
+pub use sessions::{Credentials, LogIn, NewSession, SessionView};
 pub use sources::SourceView;
 pub use tell::Tried;
+pub use tokens::{NewToken, TokenMade, TokenView};
 pub use work::{Roles, Serving};
 
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.

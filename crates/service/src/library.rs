@@ -1,7 +1,7 @@
 //! The backups there are: list, find, name, lock, delete.
 
 use catalog::backups::BackupRow;
-use model::{Candidate, Kind, Problem, Result, resolve};
+use model::{Candidate, Kind, Permission, Problem, Result, resolve};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -64,51 +64,48 @@ impl Service {
             Some(wanted) => Some(self.source_row(wanted).await?.id),
             None => None,
         };
-        let rows = self
-            .catalog
-            .list_backups(source.as_deref(), i64::from(most))
-            .await?;
+        if source.is_some() {
+            self.may(Permission::See, source.as_deref()).await?;
+        }
+        let sight = self.sight().await?;
+        let looked_at = if source.is_some() || sight.sees_all() {
+            i64::from(most)
+        } else {
+            MOST
+        };
+        let mut rows = self.catalog.list_backups(source.as_deref(), looked_at).await?;
+        rows.retain(|row| sight.sees(&row.source));
+        rows.truncate(most as usize);
         Ok(rows.iter().map(BackupView::of).collect())
     }
 
     /// By id, beginning of an id, name, `latest`, or the name of a source (its newest).
     pub(crate) async fn backup_row(&self, wanted: &str) -> Result<BackupRow> {
+        let sight = self.sight().await?;
         let mut rows = self.catalog.list_backups(None, MOST).await?;
         rows.retain(|row| row.state == "ok");
-        let ordinary = |row: &&BackupRow| row.reason != "safety";
-        let newest_of = |name: &str| {
-            rows.iter()
-                .filter(ordinary)
-                .find(|row| row.source_name == name)
-                .cloned()
-        };
-        if wanted == "latest" {
-            return rows
-                .iter()
-                .find(ordinary)
-                .cloned()
-                .ok_or_else(|| no_such_backup(wanted));
+        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows(&row.source));
+        let found = pick(wanted, known);
+        if let (true, Err(_), Ok(hidden)) = (wanted != "latest", &found, pick(wanted, unknown)) {
+            self.note_refusal(Permission::See, &hidden.source).await;
         }
-        if let Some(row) = newest_of(wanted) {
-            return Ok(row);
-        }
-        let candidates: Vec<Candidate<'_>> = rows
-            .iter()
-            .map(|row| Candidate {
-                id: &row.id,
-                name: &row.name,
-            })
-            .collect();
-        let at = resolve("backup", wanted, &candidates)?;
-        Ok(rows.swap_remove(at))
+        found
     }
 
     pub async fn show_backup(&self, wanted: &str) -> Result<BackupView> {
-        Ok(BackupView::of(&self.backup_row(wanted).await?))
+        let row = self.backup_row(wanted).await?;
+        self.may(Permission::See, Some(&row.source)).await?;
+        Ok(BackupView::of(&row))
     }
 
     pub async fn lock_backup(&self, wanted: &str, locked: bool) -> Result<BackupView> {
         let row = self.backup_row(wanted).await?;
+        let permission = if locked {
+            Permission::Lock
+        } else {
+            Permission::Unlock
+        };
+        self.may(permission, Some(&row.source)).await?;
         self.catalog.set_backup_locked(&row.id, locked).await?;
         self.audit(
             if locked { "backup.lock" } else { "backup.unlock" },
@@ -116,19 +113,20 @@ impl Service {
             &row.id,
         )
         .await?;
-        self.show_backup(&row.id).await
+        Ok(BackupView::of(&self.backup_row(&row.id).await?))
     }
 
     pub async fn rename_backup(&self, wanted: &str, name: &str) -> Result<BackupView> {
+        let row = self.backup_row(wanted).await?;
+        self.may(Permission::Rename, Some(&row.source)).await?;
         if name.len() > 191 || name.chars().any(char::is_control) {
             return Err(Problem::invalid(
                 "a backup's name has at most 191 bytes and no control characters",
             ));
         }
-        let row = self.backup_row(wanted).await?;
         self.catalog.set_backup_name(&row.id, name).await?;
         self.audit("backup.rename", &row.source_name, &row.id).await?;
-        self.show_backup(&row.id).await
+        Ok(BackupView::of(&self.backup_row(&row.id).await?))
     }
 
     /// Forgets the snapshot, then the row; the bytes go with the next prune.
@@ -136,6 +134,7 @@ impl Service {
         let mut rows = Vec::new();
         for wanted in wanted {
             let row = self.backup_row(wanted).await?;
+            self.may(Permission::Delete, Some(&row.source)).await?;
             if row.locked != 0 {
                 return Err(
                     Problem::new(Kind::Refused, format!("backup {} is locked", row.id))
@@ -149,7 +148,7 @@ impl Service {
     }
 
     pub(crate) async fn delete_rows(&self, rows: &[BackupRow]) -> Result<()> {
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         let ids = rows
             .iter()
             .map(|row| repository::Id::parse(&row.snapshot))
@@ -165,9 +164,39 @@ impl Service {
     /// All unlocked backups of a source, safety backups excepted.
     pub async fn purge(&self, source: &str) -> Result<Vec<BackupView>> {
         let source = self.source_row(source).await?;
+        self.may(Permission::Delete, Some(&source.id)).await?;
         let mut rows = self.catalog.list_backups(Some(&source.id), MOST).await?;
         rows.retain(|row| row.locked == 0 && row.reason != "safety");
         self.delete_rows(&rows).await?;
         Ok(rows.iter().map(BackupView::of).collect())
     }
+}
+
+fn pick(wanted: &str, mut rows: Vec<BackupRow>) -> Result<BackupRow> {
+    let ordinary = |row: &&BackupRow| row.reason != "safety";
+    let newest_of = |name: &str| {
+        rows.iter()
+            .filter(ordinary)
+            .find(|row| row.source_name == name)
+            .cloned()
+    };
+    if wanted == "latest" {
+        return rows
+            .iter()
+            .find(ordinary)
+            .cloned()
+            .ok_or_else(|| no_such_backup(wanted));
+    }
+    if let Some(row) = newest_of(wanted) {
+        return Ok(row);
+    }
+    let candidates: Vec<Candidate<'_>> = rows
+        .iter()
+        .map(|row| Candidate {
+            id: &row.id,
+            name: &row.name,
+        })
+        .collect();
+    let at = resolve("backup", wanted, &candidates)?;
+    Ok(rows.swap_remove(at))
 }

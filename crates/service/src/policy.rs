@@ -4,7 +4,7 @@
 //! schedule; it deletes nothing by itself: that comes after the next backup, and is shown by `simulate` before.
 
 use catalog::sources::SourceRow;
-use model::{Held, Judged, Kind, Policy, Preset, Problem, Result, Terms, Zone};
+use model::{Held, Hooks, Judged, Kind, Lapse, Permission, Policy, Preset, Problem, Result, Terms, Zone};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,8 +29,19 @@ pub(crate) fn policy_of(source: &SourceRow) -> Result<Policy> {
 }
 
 impl Service {
+    /// Whom it tells, and what it runs, is shown to those who may change it: addresses and commands may hold secrets.
     pub async fn policy(&self, wanted: &str) -> Result<Policy> {
-        policy_of(&self.source_row(wanted).await?)
+        let row = self.source_row(wanted).await?;
+        self.may(Permission::See, Some(&row.id)).await?;
+        let policy = policy_of(&row)?;
+        if self.could(Permission::EditPolicy, Some(&row.id)).await? {
+            return Ok(policy);
+        }
+        Ok(Policy {
+            notify: Vec::new(),
+            hooks: Hooks::default(),
+            ..policy
+        })
     }
 
     pub(crate) async fn save_policy(&self, mut row: SourceRow, policy: &Policy) -> Result<()> {
@@ -47,6 +58,7 @@ impl Service {
     /// Changes some keys; `null` puts a key back to its default.
     pub async fn change_policy(&self, wanted: &str, changes: &Value) -> Result<Policy> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::EditPolicy, Some(&row.id)).await?;
         let policy = changed(&row, changes)?;
         self.save_policy(row, &policy).await?;
         Ok(policy)
@@ -54,6 +66,7 @@ impl Service {
 
     pub async fn use_preset(&self, wanted: &str, preset: Preset, zone: &Zone) -> Result<Policy> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::EditPolicy, Some(&row.id)).await?;
         let policy = preset.policy(zone);
         self.save_policy(row, &policy).await?;
         Ok(policy)
@@ -62,14 +75,16 @@ impl Service {
     /// What the retention of a policy would keep and delete now; with `changes`, before they are saved.
     pub async fn simulate(&self, wanted: &str, changes: &Value) -> Result<Vec<Fate>> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::See, Some(&row.id)).await?;
         let policy = changed(&row, changes)?;
+        let plan = self.plan_of(&row.id).await?;
         let rows = self.catalog.list_backups(Some(&row.id), i64::MAX).await?;
         let rows: Vec<_> = rows.into_iter().filter(|row| row.state == "ok").collect();
         let held = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
         let terms = Terms {
             zone: &policy.schedule.zone,
             now_ms: self.now_ms(),
-            max_age: None,
+            max_age: plan.retention_days.map(|days| Lapse::days(days.into())),
         };
         let judged = policy.retention.judge(&held, &terms);
         Ok(judged

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use catalog::backups::BackupRow;
 use catalog::sources::SourceRow;
-use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Progress, Result};
+use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Permission, Progress, Result};
 use repository::{Repository, Snapshot};
 use serde::Serialize;
 
@@ -40,6 +40,7 @@ const YOUNG_MS: i64 = 3_600_000;
 impl Service {
     /// Rebuilds what the catalog lacks, on a person's wish.
     pub async fn recover(&self, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
+        self.may(Permission::Repository, None).await?;
         let recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
         self.audit(
             "recover",
@@ -57,7 +58,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<InStep> {
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         // Rows first: what is listed later than its row was written is in the list.
         let rows = self.catalog.list_backups(None, i64::MAX).await?;
         let reading = repository.clone();

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 
 use catalog::jobs::JobRow;
 use catalog::plans::PlanRow;
-use model::{Cancel, Counts, Draft, Kind, Mode, PLAN_LIFETIME_MS, Plan, PlanId, Problem, Progress, Result};
+use model::{
+    Cancel, Counts, Draft, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem, Progress, Result,
+};
 use serde::{Deserialize, Serialize};
 use sources::folder::Folder;
 use sources::{Context, Source, Wanted};
@@ -92,7 +94,9 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<(Plan, Target)> {
         let backup = self.backup_row(&request.backup).await?;
+        self.may(Permission::See, Some(&backup.source)).await?;
         let target = self.target(request.to.as_deref(), &backup.source).await?;
+        self.may_restore(&backup.source, &target).await?;
         let mode = request.mode.unwrap_or(if matches!(target, Target::Dir(_)) {
             Mode::Merge
         } else {
@@ -150,6 +154,10 @@ impl Service {
             None => Ok(Target::Source(self.source_row(source).await?.id)),
             Some(to) => match self.source_row(to).await {
                 Ok(row) => Ok(Target::Source(row.id)),
+                // Who may not name places of this machine can only have meant a source, unless it is no name of one.
+                Err(problem) if !to.contains('/') && !self.could(Permission::Settings, None).await? => {
+                    Err(problem)
+                }
                 Err(problem) if problem.kind() == Kind::NotFound || to.contains(['/', '.']) => {
                     std::path::absolute(to)
                         .map(Target::Dir)
@@ -213,13 +221,14 @@ impl Service {
         plan: &Plan,
         target: &Target,
     ) -> Result<String> {
+        let backup = self.backup_row(&plan.backup).await?;
+        self.may_restore(&backup.source, target).await?;
         if plan.is_expired(self.now_ms()) {
             return Err(
                 Problem::new(Kind::Drifted, "the plan has expired").hint("make a new one with --plan")
             );
         }
         let node = self.check_gates(target).await?;
-        let backup = self.backup_row(&plan.backup).await?;
         let order = RestoreOrder {
             plan: plan.id.clone(),
             snapshot: backup.snapshot,
@@ -237,6 +246,21 @@ impl Service {
             .await?;
         self.audit("restore", &place(target), &plan.hash).await?;
         Ok(job)
+    }
+
+    /// Back into its own source: a restore. Elsewhere it leaves its source, which is a download; a folder is a place of the machine.
+    async fn may_restore(&self, source: &str, target: &Target) -> Result<()> {
+        match target {
+            Target::Source(id) if id == source => self.may(Permission::Restore, Some(id)).await,
+            Target::Source(id) => {
+                self.may(Permission::Download, Some(source)).await?;
+                self.may(Permission::Restore, Some(id)).await
+            }
+            Target::Dir(_) => {
+                self.may(Permission::Download, Some(source)).await?;
+                self.may(Permission::Settings, None).await
+            }
+        }
     }
 
     /// What the policy demands beyond a person's word; the node that can reach the target.
@@ -269,19 +293,23 @@ impl Service {
 
     /// Goes on with a restore that failed, was cancelled, or whose process went away.
     pub async fn resume(&self, job: Option<&str>, progress: &Progress, cancel: &Cancel) -> Result<Restored> {
+        let sight = self.sight().await?;
         self.reap().await?;
-        let jobs = self.catalog.list_jobs(None, 1000).await?;
-        let is_open = |row: &&JobRow| {
+        let is_open = |row: &JobRow| {
             row.kind == "restore" && matches!(row.state.as_str(), "interrupted" | "failed" | "cancelled")
         };
         let found = match job {
-            Some(wanted) => jobs.iter().find(|row| row.id.starts_with(wanted)),
-            None => jobs.iter().find(is_open),
+            Some(wanted) => Some(self.job_row(wanted).await?),
+            None => {
+                let jobs = self.catalog.list_jobs(None, 1000).await?;
+                jobs.into_iter().find(|row| sight.knows_job(row) && is_open(row))
+            }
         };
         let row = found.ok_or_else(|| {
             Problem::not_found("there is no interrupted restore")
                 .hint("`cairn status` shows what is going on")
         })?;
+        self.may(Permission::Restore, row.source.as_deref()).await?;
         if row.state == "running" {
             return Err(Problem::new(Kind::Conflict, format!("job {} is running", row.id))
                 .hint("if its process is gone, its lease ends within a minute; then try again"));

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use catalog::schedules::{Firing, ScheduleRow};
 use catalog::sources::SourceRow;
-use model::{Marks, Policy, Reason, Result, Schedule};
+use model::{Marks, Permission, Policy, Reason, Result, Schedule};
 use serde::Serialize;
 
 use crate::Service;
@@ -72,6 +72,11 @@ impl Service {
 
     pub async fn show_schedule(&self, wanted: &str) -> Result<ScheduleView> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::See, Some(&row.id)).await?;
+        self.schedule_view(row).await
+    }
+
+    async fn schedule_view(&self, row: SourceRow) -> Result<ScheduleView> {
         let policy = policy_of(&row)?;
         let marks = self.catalog.schedule(&name_of(&row.id)).await?;
         let now = self.now_ms();
@@ -92,12 +97,13 @@ impl Service {
 
     pub async fn set_schedule(&self, wanted: &str, schedule: Schedule) -> Result<ScheduleView> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::Schedule, Some(&row.id)).await?;
         let policy = Policy {
             schedule,
             ..policy_of(&row)?
         };
         self.save_policy(row, &policy).await?;
-        self.show_schedule(wanted).await
+        self.schedule_view(self.source_row(wanted).await?).await
     }
 
     /// Fires what is due; how many runs were started.

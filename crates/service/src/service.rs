@@ -1,17 +1,21 @@
 //! One instance of Cairn: data directory, catalog, repository, clock.
 //!
 //! Everything that people can ask for is a method of [`Service`], one file per verb. Doors open one and call it; they decide nothing.
+//! A `Service` is what all share of the instance, and who acts: [`Service::acting`] makes one for somebody else, at the price of a pointer.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use catalog::Catalog;
-use model::{Clock, Kind, Problem, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
+use model::{Clock, Kind, Permission, Problem, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
 use repository::Repository;
 use repository::format::key_file::Cost;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::alive::Alive;
+use crate::authorize::Caller;
 use crate::place::{Place, write_private};
 
 /// How an instance is set up.
@@ -25,7 +29,9 @@ pub struct Options {
     /// Password of the repository; else a generated one lies in the data directory.
     pub password: Option<String>,
     pub node: String,
-    /// Who acts: a person's name, for the audit log and the manifests.
+    /// Key that seals the secrets in the catalog (64 hexadecimal digits); else a generated one lies in the data directory.
+    pub secret_key: Option<String>,
+    /// The name of who acts from the machine itself, for the audit log and the manifests.
     pub who: String,
     /// Name of the time zone of schedules that name none.
     pub zone: String,
@@ -53,6 +59,7 @@ impl Options {
             repository: None,
             password: None,
             node: "main".to_owned(),
+            secret_key: None,
             who: "cli".to_owned(),
             zone: "UTC".to_owned(),
             mail: None,
@@ -64,9 +71,16 @@ impl Options {
     }
 }
 
-/// An opened instance.
-#[derive(Debug)]
+/// An opened instance, as somebody uses it.
+#[derive(Clone, Debug)]
 pub struct Service {
+    shared: Arc<Shared>,
+    pub(crate) caller: Caller,
+}
+
+/// What everybody who uses an opened instance shares.
+#[derive(Debug)]
+pub struct Shared {
     pub(crate) options: Options,
     pub(crate) place: Place,
     pub(crate) catalog: Catalog,
@@ -74,10 +88,21 @@ pub struct Service {
     /// Who holds the leases that are taken here.
     pub(crate) owner: String,
     pub(crate) alive: Alive,
+    /// Hashing a password takes much memory: only so many at once.
+    pub(crate) hashing: Semaphore,
+    pub(crate) hashed: AtomicU64,
+}
+
+impl Deref for Service {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl Service {
-    /// Opens the data directory (made when it is absent) and the catalog. The repository is opened when it is first needed.
+    /// Opens the data directory (made when it is absent) and the catalog. The repository is opened when it is first needed. Whoever can open
+    /// it acts as an administrator: he could read everything anyway.
     pub async fn open(options: Options) -> Result<Self> {
         let place = Place::open(&options.data)?;
         let catalog = match &options.catalog {
@@ -85,14 +110,34 @@ impl Service {
             None => Catalog::open_file(&place.catalog(), options.clock.now_ms()).await?,
         };
         let owner = WorkerId::new(&options.clock, &options.random)?.to_string();
-        Ok(Service {
+        let caller = Caller::local(&options.who);
+        let shared = Shared {
             alive: Alive::new(place.alive()),
             owner,
             options,
             place,
             catalog,
             repository: OnceCell::new(),
+            hashing: Semaphore::new(crate::passwords::AT_ONCE),
+            hashed: AtomicU64::new(0),
+        };
+        Ok(Service {
+            shared: Arc::new(shared),
+            caller,
         })
+    }
+
+    /// The same instance, used by somebody else.
+    #[must_use]
+    pub fn acting(&self, caller: Caller) -> Service {
+        Service {
+            shared: Arc::clone(&self.shared),
+            caller,
+        }
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     pub async fn close(&self) {
@@ -130,15 +175,25 @@ impl Service {
 
     /// The repository `main`; an error when it was not made yet.
     pub async fn repository(&self) -> Result<Repository> {
+        self.may(Permission::Repository, None).await?;
+        self.opened().await
+    }
+
+    pub(crate) async fn opened(&self) -> Result<Repository> {
         self.repository
             .get_or_try_init(|| async { self.open_repository(false) })
             .await
             .cloned()
     }
 
-    /// The repository `main`, made when there is none. True when it was made just now.
-    pub async fn repository_or_new(&self) -> Result<(Repository, bool)> {
-        match self.repository().await {
+    /// Makes the repository `main` when there is none. True when it was made just now.
+    pub async fn make_repository(&self) -> Result<bool> {
+        self.may(Permission::Repository, None).await?;
+        self.opened_or_new().await.map(|(_, made)| made)
+    }
+
+    pub(crate) async fn opened_or_new(&self) -> Result<(Repository, bool)> {
+        match self.opened().await {
             Err(problem) if problem.kind() == Kind::RepositoryMissing => {
                 let made = self
                     .repository
@@ -202,7 +257,13 @@ impl Service {
 
     pub(crate) async fn audit(&self, what: &str, target: &str, detail: &str) -> Result<()> {
         self.catalog
-            .add_audit(self.now_ms(), &self.options.who, what, target, detail)
+            .add_audit(
+                self.now_ms(),
+                self.caller.name(),
+                what,
+                target,
+                &self.caller.signed(detail),
+            )
             .await
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use catalog::sources::SourceRow;
-use model::{Candidate, Problem, Result, SourceId, resolve};
+use model::{Candidate, Permission, Problem, Relation, Result, SourceId, resolve};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sources::{Context, Inspection};
@@ -42,8 +42,13 @@ fn check_name(name: &str) -> Result<()> {
 
 impl Service {
     pub async fn add_source(&self, name: &str, kind: &str, settings: &Value) -> Result<SourceView> {
+        self.may(Permission::CreateSource, None).await?;
         check_name(name)?;
         let row = self.insert_source(name, kind, settings, false).await?;
+        if let Some(person) = self.caller.person_id() {
+            self.put_grant(&person.to_string(), &row.id, Relation::Owner)
+                .await?;
+        }
         Ok(view(&row))
     }
 
@@ -79,36 +84,38 @@ impl Service {
     }
 
     pub async fn list_sources(&self) -> Result<Vec<SourceView>> {
+        let sight = self.sight().await?;
         Ok(self
             .catalog
             .list_sources()
             .await?
             .iter()
-            .filter(|row| row.hidden == 0)
+            .filter(|row| row.hidden == 0 && sight.sees(&row.id))
             .map(view)
             .collect())
     }
 
     pub(crate) async fn source_row(&self, wanted: &str) -> Result<SourceRow> {
-        let mut rows = self.catalog.list_sources().await?;
-        let candidates: Vec<Candidate<'_>> = rows
-            .iter()
-            .map(|row| Candidate {
-                id: &row.id,
-                name: &row.name,
-            })
-            .collect();
-        let at = resolve("source", wanted, &candidates)?;
-        Ok(rows.swap_remove(at))
+        let sight = self.sight().await?;
+        let rows = self.catalog.list_sources().await?;
+        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows(&row.id));
+        let found = pick(wanted, known);
+        if let (Err(_), Ok(hidden)) = (&found, pick(wanted, unknown)) {
+            self.note_refusal(Permission::See, &hidden.id).await;
+        }
+        found
     }
 
     pub async fn source(&self, wanted: &str) -> Result<SourceView> {
-        Ok(view(&self.source_row(wanted).await?))
+        let row = self.source_row(wanted).await?;
+        self.may(Permission::See, Some(&row.id)).await?;
+        Ok(view(&row))
     }
 
     /// Changes name and settings; settings that are not named stay.
     pub async fn edit_source(&self, wanted: &str, name: Option<&str>, changes: &Value) -> Result<SourceView> {
         let mut row = self.source_row(wanted).await?;
+        self.may(Permission::EditSource, Some(&row.id)).await?;
         if let Some(name) = name {
             check_name(name)?;
             name.clone_into(&mut row.name);
@@ -132,6 +139,7 @@ impl Service {
     /// What parts there are and what is in the way.
     pub async fn check_source(&self, wanted: &str) -> Result<Inspection> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::See, Some(&row.id)).await?;
         let source = self.open_source(&row)?;
         self.blocking(move || source.inspect(&Context::default())).await
     }
@@ -139,6 +147,7 @@ impl Service {
     /// Forgets a source; its backups stay.
     pub async fn remove_source(&self, wanted: &str) -> Result<SourceView> {
         let row = self.source_row(wanted).await?;
+        self.may(Permission::RemoveSource, Some(&row.id)).await?;
         self.unschedule(&row.id).await?;
         self.catalog.delete_source(&row.id).await?;
         self.audit("source.remove", &row.name, "").await?;
@@ -171,11 +180,17 @@ impl Service {
     }
 
     /// The source of this name, or one made just now for the folder at this path.
-    pub async fn source_or_folder(&self, wanted: &str) -> Result<SourceView> {
+    pub(crate) async fn source_or_folder(&self, wanted: &str) -> Result<SourceView> {
         let missing = match self.source_row(wanted).await {
             Ok(row) => return Ok(view(&row)),
             Err(problem) => problem,
         };
+        // Who may not name places of this machine is not told which there are. No source has a slash in its name.
+        if wanted.contains('/') {
+            self.may(Permission::Settings, None).await?;
+        } else if !self.could(Permission::Settings, None).await? {
+            return Err(missing);
+        }
         let path = Path::new(wanted);
         if !path.is_dir() {
             return Err(missing.hint("name a source (`cairn source list`), or the path of a folder"));
@@ -200,6 +215,18 @@ impl Service {
         self.add_source(&free.unwrap_or(plain), "folder", &json!({ "paths": [path] }))
             .await
     }
+}
+
+fn pick(wanted: &str, mut rows: Vec<SourceRow>) -> Result<SourceRow> {
+    let candidates: Vec<Candidate<'_>> = rows
+        .iter()
+        .map(|row| Candidate {
+            id: &row.id,
+            name: &row.name,
+        })
+        .collect();
+    let at = resolve("source", wanted, &candidates)?;
+    Ok(rows.swap_remove(at))
 }
 
 /// Does the source have this path and no other?

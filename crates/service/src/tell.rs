@@ -6,7 +6,7 @@
 use catalog::jobs::JobRow;
 use catalog::outbox::OutboxRow;
 use catalog::sources::SourceRow;
-use model::{Event, JobState, Kind, LetterId, Problem, Result, SecretPlace};
+use model::{Event, JobState, Kind, LetterId, Permission, Problem, Result, SecretPlace};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -210,6 +210,7 @@ impl Service {
     /// Sends a test to every channel of a source, the way everything else goes.
     pub async fn try_channels(&self, wanted: &str) -> Result<Vec<Tried>> {
         let source = self.source_row(wanted).await?;
+        self.may(Permission::EditPolicy, Some(&source.id)).await?;
         let mut tried = Vec::new();
         for notify in policy_of(&source)?.notify {
             let notice = Notice {

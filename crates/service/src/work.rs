@@ -86,7 +86,7 @@ impl Service {
             alone: kind.is_alone(),
             node: node.to_owned(),
             request,
-            person: Some(self.options.who.clone()),
+            person: Some(self.caller.name().to_owned()),
             created: self.now_ms(),
         })
     }

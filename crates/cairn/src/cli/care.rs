@@ -10,7 +10,7 @@ use crate::configuration::secret_file;
 use crate::output::{Output, columns, duration, size, when};
 
 pub(crate) async fn init(service: &Service, output: Output) -> Result<u8> {
-    let (_, made) = service.repository_or_new().await?;
+    let made = service.make_repository().await?;
     let address = service.repository_address();
     output.answer(&json!({"repository": address, "created": made}), || {
         if made {

@@ -60,6 +60,6 @@ pub(crate) async fn serve(
         service.data().display(),
         model::counted(roles.workers as u64, "job", "jobs"),
     ));
-    Serving::new(service, roles).run(&stop).await?;
+    Serving::new(&service, roles).run(&stop).await?;
     Ok(0)
 }

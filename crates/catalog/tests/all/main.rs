@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod open;
+mod people;
 mod queue;
 mod stories;
+mod tables;

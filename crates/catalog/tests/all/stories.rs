@@ -10,7 +10,11 @@ use model::Kind;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr};
 use testkit::{FakeRandom, Postgres};
 
+use crate::people::{
+    attempts, grants, people, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once, tokens,
+};
 use crate::queue::{alone_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs};
+use crate::tables::{outbox, schedules};
 
 fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()
@@ -34,6 +38,14 @@ async fn every_story(catalog: &Catalog) {
     journal_and_events(catalog).await;
     leases_and_settings(catalog).await;
     audit(catalog).await;
+    schedules(catalog).await;
+    outbox(catalog).await;
+    people(catalog).await;
+    the_first_person_comes_in_by_a_setting_that_is_used_once(catalog).await;
+    tokens(catalog).await;
+    sessions(catalog).await;
+    attempts(catalog).await;
+    grants(catalog).await;
     each_job_is_claimed_once(catalog).await;
 }
 

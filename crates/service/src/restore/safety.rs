@@ -18,7 +18,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<()> {
-        let repository = self.repository().await?;
+        let repository = self.opened().await?;
         let id = repository::Id::parse(snapshot)?;
         let (progress, cancel) = (progress.clone(), cancel.clone());
         let report = self

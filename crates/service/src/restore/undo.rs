@@ -1,6 +1,7 @@
 //! Taking a restore back: a restore of its safety backup, planned and safety-backed like every other.
 
-use model::{Cancel, Mode, Plan, Problem, Progress, Result};
+use catalog::jobs::JobRow;
+use model::{Cancel, Mode, Permission, Plan, Problem, Progress, Result};
 
 use super::{RestoreRequest, SAFETY_STEP, Target};
 use crate::Service;
@@ -13,14 +14,19 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<(RestoreRequest, Plan, Target)> {
-        let jobs = self.catalog.list_jobs(None, 1000).await?;
-        let restores = jobs.iter().filter(|row| row.kind == "restore");
-        let found = restores
-            .filter(|row| job.is_none_or(|wanted| row.id.starts_with(wanted)))
-            .find(|row| row.result.is_some() || job.is_some());
+        let sight = self.sight().await?;
+        let found = match job {
+            Some(wanted) => Some(self.job_row(wanted).await?).filter(|row| row.kind == "restore"),
+            None => {
+                let jobs = self.catalog.list_jobs(None, 1000).await?;
+                let done = |row: &JobRow| row.kind == "restore" && row.result.is_some();
+                jobs.into_iter().find(|row| sight.knows_job(row) && done(row))
+            }
+        };
         let row = found.ok_or_else(|| {
             Problem::not_found("there is no restore to undo").hint("`cairn jobs` lists them")
         })?;
+        self.may(Permission::Restore, row.source.as_deref()).await?;
         let steps = self.catalog.steps(&row.id).await?;
         let safety = steps
             .iter()

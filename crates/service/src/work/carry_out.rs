@@ -43,7 +43,9 @@ impl Service {
     /// Carries a claimed job out; the outcome is stored with it as well.
     pub(crate) async fn carry_out(&self, job: &JobRow, watch: &Watch) -> Result<Value> {
         // Boxed: all kinds of work in one future are large.
-        self.carry_out_with(job, watch, Box::pin(self.perform(job, watch)))
+        let house = self.house_for(job);
+        house
+            .carry_out_with(job, watch, Box::pin(house.perform(job, watch)))
             .await
     }
 

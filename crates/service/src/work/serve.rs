@@ -51,9 +51,9 @@ impl Service {
 }
 
 impl Serving {
-    pub fn new(service: Arc<Service>, roles: Roles) -> Self {
+    pub fn new(service: &Service, roles: Roles) -> Self {
         Serving {
-            service,
+            service: Arc::new(service.house()),
             roles,
             leaving: Arc::default(),
             jobs: JoinSet::new(),
