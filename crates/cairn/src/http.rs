@@ -48,7 +48,10 @@ pub(crate) fn router(door: Door) -> Router {
     let base = door.base().to_owned();
     let short = Router::new()
         .merge(crate::panel::routes())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            PATIENCE,
+        ))
         .layer(DefaultBodyLimit::max(MOST_BODY));
     let all = Router::new()
         .route("/healthz", get(vitals::healthz))
@@ -71,7 +74,11 @@ pub(crate) async fn serve(door: Door, listener: TcpListener, stop: Cancel) -> Re
     let log = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
         // The path of a download is a secret.
         let path = request.uri().path();
-        let path = if path.contains("/download/") { "/download/…" } else { path };
+        let path = if path.contains("/download/") {
+            "/download/…"
+        } else {
+            path
+        };
         tracing::info_span!("http", method = %request.method(), path)
     });
     let app = router(door)
@@ -80,7 +87,8 @@ pub(crate) async fn serve(door: Door, listener: TcpListener, stop: Cancel) -> Re
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
     let app = tower_layer::Layer::layer(&NormalizePathLayer::trim_trailing_slash(), app);
-    let app = axum::ServiceExt::<Request<axum::body::Body>>::into_make_service_with_connect_info::<SocketAddr>(app);
+    let app =
+        axum::ServiceExt::<Request<axum::body::Body>>::into_make_service_with_connect_info::<SocketAddr>(app);
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });

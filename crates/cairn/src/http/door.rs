@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use model::{Kind, Problem, Result};
-use service::{Service, Via};
+use service::{Caller, Service, Via};
 
 use super::answer::problem_json;
 use super::rates::Rates;
@@ -38,9 +38,7 @@ impl Door {
     ) -> Result<Self> {
         let base = base.trim_end_matches('/').to_owned();
         if !base.is_empty() && (!base.starts_with('/') || base.contains(['{', '}', '?', '#', ' '])) {
-            return Err(
-                Problem::invalid(format!("“{base}” is not a base path")).hint("write it like /cairn")
-            );
+            return Err(Problem::invalid(format!("“{base}” is not a base path")).hint("write it like /cairn"));
         }
         Ok(Door(Arc::new(Shared {
             service,
@@ -101,7 +99,8 @@ impl Who {
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(from)| door.address_of(&parts.headers, *from).to_string())
             .unwrap_or_default();
-        let caller = door.service().let_in(token, &address, via).await?;
+        let nobody = Caller::nobody(via, &address);
+        let caller = door.service().acting(nobody).authenticate_token(token).await?;
         Ok(Who(door.service().acting(caller)))
     }
 }

@@ -115,6 +115,10 @@ mod tests {
         assert_eq!(rates.count(one, 2).remaining, None);
         assert_eq!(rates.count(other, 2).remaining, Some(1));
         assert_eq!(rates.count(one, WINDOW_MS).remaining, Some(1), "a new minute");
-        assert_eq!(rates.count(one, 5).remaining, Some(1), "a clock that was set back");
+        assert_eq!(
+            rates.count(one, 5).remaining,
+            Some(1),
+            "a clock that was set back"
+        );
     }
 }

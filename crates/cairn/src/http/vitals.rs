@@ -73,7 +73,12 @@ fn text(vitals: &Vitals) -> String {
         .iter()
         .map(|(state, count)| (format!("{{state=\"{state}\"}}"), *count as f64))
         .collect();
-    family("cairn_jobs", "gauge", "Jobs that the catalog knows, by state.", &jobs);
+    family(
+        "cairn_jobs",
+        "gauge",
+        "Jobs that the catalog knows, by state.",
+        &jobs,
+    );
     text
 }
 

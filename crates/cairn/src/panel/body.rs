@@ -36,7 +36,9 @@ impl Fields {
     pub(super) fn name(&self) -> Result<Option<String>, Refusal> {
         match self.first(&["name"]) {
             None => Ok(None),
-            Some(Value::String(name)) if name.len() <= LONGEST_NAME && !name.chars().any(char::is_control) => {
+            Some(Value::String(name))
+                if name.len() <= LONGEST_NAME && !name.chars().any(char::is_control) =>
+            {
                 Ok(Some(name.clone()).filter(|name| !name.is_empty()))
             }
             Some(Value::String(_)) => Err(Refusal::wrong_field(
@@ -53,8 +55,7 @@ impl Fields {
     }
 
     pub(super) fn ignored(&self) -> Result<Vec<String>, Refusal> {
-        let wrong =
-            || Refusal::wrong_field("ignored", "string", "The ignored must be a string.");
+        let wrong = || Refusal::wrong_field("ignored", "string", "The ignored must be a string.");
         let patterns: Vec<String> = match self.first(&["ignored", "ignore", "ignored_files"]) {
             None => Vec::new(),
             Some(Value::String(text)) if text.contains('\n') => text.lines().map(str::to_owned).collect(),
@@ -103,7 +104,11 @@ mod tests {
             r#"{"ignored_files":["*.log"," cache/ ",""]}"#,
             r#"{"ignore":"*.log\r\ncache/"}"#,
         ] {
-            assert_eq!(fields(text).ignored().expect("read"), ["*.log", "cache/"], "{text}");
+            assert_eq!(
+                fields(text).ignored().expect("read"),
+                ["*.log", "cache/"],
+                "{text}"
+            );
         }
         for text in ["", " ", "{}", "[]", "null", r#"{"ignored":null}"#] {
             assert_eq!(fields(text).ignored().expect("read"), Vec::<String>::new());

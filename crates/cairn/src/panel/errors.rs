@@ -46,8 +46,7 @@ impl Refusal {
     }
 
     pub(super) fn too_often(most: usize, seconds: i64, retry_after: i64) -> Self {
-        let detail =
-            format!("Only {most} backups may be generated within a {seconds} second span of time.");
+        let detail = format!("Only {most} backups may be generated within a {seconds} second span of time.");
         Refusal {
             retry_after: Some(retry_after),
             ..Refusal::new(
