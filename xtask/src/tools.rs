@@ -50,7 +50,7 @@ enum Origin {
     },
 }
 
-pub(crate) const TOOLS: [Tool; 10] = [
+pub(crate) const TOOLS: [Tool; 11] = [
     Tool {
         name: "restic",
         serves: "tests that let stock restic read what Cairn writes, and Cairn what restic writes",
@@ -78,6 +78,13 @@ pub(crate) const TOOLS: [Tool; 10] = [
         purpose: Purpose::Tests,
         sign: Sign::PythonModule("aiosmtpd"),
         origin: Origin::Python(&["aiosmtpd==1.4.*"]),
+    },
+    Tool {
+        name: "py-dactyl",
+        serves: "tests of the panel's door by an existing client",
+        purpose: Purpose::Tests,
+        sign: Sign::PythonModule("pydactyl"),
+        origin: Origin::Python(&["py-dactyl==2.1.*"]),
     },
     Tool {
         name: "cargo-nextest",

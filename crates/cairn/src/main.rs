@@ -1,10 +1,13 @@
 //! The binary and its doors.
 //!
-//! A door parses, calls `service`, renders; no rule of the business lives here. `cli` is the door of the command line.
+//! A door parses, calls `service`, renders; no rule of the business lives here. `cli` is the door of the command line, `http` the one of
+//! the network, `panel` the one that game-server panels' clients know.
 
 mod cli;
 mod configuration;
+mod http;
 mod output;
+mod panel;
 
 use std::process::ExitCode;
 

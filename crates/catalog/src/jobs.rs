@@ -88,6 +88,8 @@ const LIST_OF_SOURCE: &str = concat!(
     columns!(),
     " FROM jobs WHERE source = $1 ORDER BY created DESC, id DESC LIMIT $2"
 );
+const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('waiting', 'queued', 'running')";
+const COUNT: &str = "SELECT state, COUNT(*) AS count FROM jobs GROUP BY state ORDER BY state";
 const OPEN: &str =
     "SELECT id FROM jobs WHERE kind = $1 AND state IN ('waiting', 'queued', 'running') AND source = $2";
 const CLAIM_SQLITE: &str = concat!(
@@ -133,6 +135,8 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::GET", GET),
     ("jobs::LIST", LIST),
     ("jobs::LIST_OF_SOURCE", LIST_OF_SOURCE),
+    ("jobs::DELETE", DELETE),
+    ("jobs::COUNT", COUNT),
     ("jobs::OPEN", OPEN),
     ("jobs::CLAIM_SQLITE", CLAIM_SQLITE),
     ("jobs::CLAIM_POSTGRES", CLAIM_POSTGRES),
@@ -207,6 +211,24 @@ impl Catalog {
             None => sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await,
         };
         rows.map_err(problems::of("list the jobs"))
+    }
+
+    /// Forgets a job that is over.
+    pub async fn delete_job(&self, id: &str) -> Result<()> {
+        sqlx::query(DELETE)
+            .bind(id)
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("forget a job"))
+    }
+
+    /// How many jobs there are in each state.
+    pub async fn count_jobs(&self) -> Result<Vec<(String, i64)>> {
+        sqlx::query_as(COUNT)
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("count the jobs"))
     }
 
     /// Jobs of this kind and source that are not over.

@@ -5,11 +5,12 @@
 use std::collections::HashSet;
 
 use catalog::jobs::JobRow;
-use model::Result;
+use model::{Permission, Reason, Result, WhenFull};
 use serde::Serialize;
 
 use crate::Service;
 use crate::library::BackupView;
+use crate::policy::policy_of;
 use crate::work::Order;
 
 /// Jobs are looked at so far back.
@@ -40,10 +41,45 @@ pub struct AskedBackup {
     pub tree: Option<String>,
 }
 
+/// How many backups of a source there may be, and how many were asked for lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Allowance {
+    /// `None`: no limit.
+    pub most: Option<u32>,
+    /// At the limit the next one is refused, and no old one goes for it.
+    pub refuses: bool,
+    /// Asked for by people within the time that was named, also when they were deleted since.
+    pub lately: usize,
+    /// When the oldest of those was asked for.
+    pub oldest_ms: Option<i64>,
+}
+
 impl Service {
+    /// What the policy allows, for doors that show it.
+    pub async fn allowance(&self, source: &str, window_ms: i64) -> Result<Allowance> {
+        let source = self.source_row(source).await?;
+        self.may(Permission::See, Some(&source.id)).await?;
+        let limit = policy_of(&source)?.limit;
+        let since = self.now_ms() - window_ms;
+        let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
+        let lately: Vec<i64> = jobs
+            .iter()
+            .filter(|job| job.created > since)
+            .filter(|job| order_of(job).is_some_and(|order| order.reason == Reason::Manual))
+            .map(|job| job.created)
+            .collect();
+        Ok(Allowance {
+            most: limit.map(|limit| limit.most),
+            refuses: limit.is_some_and(|limit| limit.when_full != WhenFull::Rotate),
+            lately: lately.len(),
+            oldest_ms: lately.into_iter().min(),
+        })
+    }
+
     /// Newest first; safety backups excepted.
     pub async fn asked_backups(&self, source: &str) -> Result<Vec<AskedBackup>> {
         let source = self.source_row(source).await?;
+        self.may(Permission::See, Some(&source.id)).await?;
         let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
         let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
         let mut all = Vec::new();
@@ -79,9 +115,24 @@ impl Service {
         Ok(all)
     }
 
+    /// Takes back a backup that was asked for and is not made yet, or puts one away that failed.
+    pub async fn dismiss_backup(&self, source: &str, backup: &str) -> Result<()> {
+        let asked = self.asked_backups(source).await?;
+        let id = self.source_row(source).await?.id;
+        self.may(Permission::Delete, Some(&id)).await?;
+        let found = asked.into_iter().find(|asked| asked.id == backup);
+        let job = found.and_then(|asked| asked.job);
+        let job = job.ok_or_else(|| crate::backup::no_such_backup(backup))?;
+        if !self.catalog.cancel_job(&job, self.now_ms()).await? {
+            self.catalog.delete_job(&job).await?;
+        }
+        self.audit("backup.dismiss", source, backup).await
+    }
+
     /// Is a restore of this source queued or running?
     pub async fn is_restoring(&self, source: &str) -> Result<bool> {
         let source = self.source_row(source).await?;
+        self.may(Permission::See, Some(&source.id)).await?;
         Ok(!self.catalog.open_jobs("restore", &source.id).await?.is_empty())
     }
 }

@@ -22,6 +22,8 @@ pub struct BackupRequest {
     pub reason: Reason,
     /// Patterns to leave out beside those of the source.
     pub ignore: Vec<String>,
+    /// Locked from the beginning.
+    pub lock: bool,
 }
 
 /// A backup that was queued.
@@ -42,6 +44,8 @@ pub(crate) struct BackupOrder {
     pub(crate) reason: Reason,
     #[serde(default)]
     pub(crate) ignore: Vec<String>,
+    #[serde(default)]
+    pub(crate) lock: bool,
 }
 
 /// A backup that was made.
@@ -120,6 +124,7 @@ impl Service {
             name: request.name.clone(),
             reason: request.reason,
             ignore: request.ignore.clone(),
+            lock: request.lock,
         };
         let job = self
             .ask(&Order::Backup(order), Some(&source.id), &source.node)
@@ -166,6 +171,9 @@ impl Service {
         if !warnings.is_empty() {
             "warning".clone_into(&mut done.state);
             done.warnings.extend(warnings);
+        }
+        if order.lock {
+            self.catalog.set_backup_locked(&done.backup.id, true).await?;
         }
         done.deleted = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
@@ -272,6 +280,7 @@ impl BackupRequest {
             name: None,
             reason: Reason::Manual,
             ignore: Vec::new(),
+            lock: false,
         }
     }
 }

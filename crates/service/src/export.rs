@@ -5,12 +5,14 @@
 
 use std::io::Write;
 
+use catalog::backups::BackupRow;
 use model::{Cancel, Permission, Progress, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
 use crate::archive::{self, Exported, Format};
 use crate::joined::TreeOf;
+use crate::library::BackupView;
 use crate::work::{Order, value};
 
 #[derive(Clone, Debug)]
@@ -42,12 +44,23 @@ impl Service {
     pub async fn export(
         &self,
         request: ExportRequest,
-        mut out: Box<dyn Write + Send>,
+        out: Box<dyn Write + Send>,
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<ExportDone> {
         let row = self.backup_row(&request.backup).await?;
         self.may(Permission::Download, Some(&row.source)).await?;
+        self.export_row(row, request, out, progress, cancel).await
+    }
+
+    pub(crate) async fn export_row(
+        &self,
+        row: BackupRow,
+        request: ExportRequest,
+        mut out: Box<dyn Write + Send>,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<ExportDone> {
         let tree = self.tree_of(&row.snapshot).await?;
         let order = Order::Export {
             backup: row.id.clone(),
@@ -95,4 +108,23 @@ fn done(job: String, backup: String, format: Format, exported: Exported) -> Expo
         warnings,
         seconds: 0.0,
     }
+}
+
+/// `world-20261121-031500.tar.zst`: what an archive is called when nobody says otherwise.
+pub fn archive_name(backup: &BackupView, format: Format) -> String {
+    let plain = |c: char| {
+        if c.is_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let source: String = backup.source.chars().map(plain).collect();
+    let moment: String = backup
+        .created
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(15)
+        .collect();
+    format!("{source}-{}.{format}", moment.replace('T', "-"))
 }

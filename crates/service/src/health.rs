@@ -5,7 +5,8 @@
 
 use catalog::backups::BackupRow;
 use catalog::sources::SourceRow;
-use model::{Cancel, Kind, Progress, Result};
+use model::{Cancel, Kind, Permission, Progress, Result};
+use serde::Serialize;
 
 use crate::Service;
 use crate::notify::Severity;
@@ -20,7 +21,64 @@ const LOOKED_AT: i64 = 12;
 /// Changes of small things are nobody's alarm.
 const SMALL: i64 = 1 << 20;
 
+/// How a source stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceVitals {
+    pub name: String,
+    /// The newest ordinary backup.
+    pub last_backup_ms: Option<i64>,
+    pub next_ms: Option<i64>,
+    pub is_overdue: bool,
+}
+
+/// Figures for monitoring.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Vitals {
+    pub sources: Vec<SourceVitals>,
+    pub jobs: Vec<(String, i64)>,
+}
+
 impl Service {
+    /// Can the catalog be reached?
+    pub async fn ping(&self) -> Result<()> {
+        self.catalog.ping().await
+    }
+
+    pub async fn vitals(&self) -> Result<Vitals> {
+        let newest = self.catalog.newest_backups().await?;
+        let marks = self.catalog.list_schedules().await?;
+        let now = self.now_ms();
+        let mut sources = Vec::new();
+        for source in self.catalog.list_sources().await? {
+            if source.hidden != 0 || !self.could(Permission::See, Some(&source.id)).await? {
+                continue;
+            }
+            let last = newest
+                .iter()
+                .find(|(id, _)| *id == source.id)
+                .map(|(_, created)| *created);
+            let marks = marks
+                .iter()
+                .find(|marks| marks.source.as_ref() == Some(&source.id));
+            let promised = match marks {
+                Some(marks) => {
+                    policy_of(&source)?
+                        .schedule
+                        .latest(marks.enabled, marks.enabled, now - GRACE_MS)
+                }
+                None => None,
+            };
+            sources.push(SourceVitals {
+                name: source.name,
+                last_backup_ms: last,
+                next_ms: marks.and_then(|marks| marks.next),
+                is_overdue: promised.is_some_and(|promised| last.is_none_or(|last| last < promised)),
+            });
+        }
+        let jobs = self.catalog.count_jobs().await?;
+        Ok(Vitals { sources, jobs })
+    }
+
     /// The scheduler's care; also at every start.
     pub async fn hourly(&self) -> Result<()> {
         let now = self.now_ms();

@@ -3,23 +3,35 @@
 //! A link is opaque: what it allows and until when, with HMAC-SHA256 under a key that lies in the data directory. It can be used again
 //! until it expires; nothing is stored for it. Making one is audited; the text of a link stands in no log.
 
+use std::io::Write;
+
+use catalog::backups::BackupRow;
 use hmac::{Hmac, KeyInit, Mac};
-use model::{Kind, Problem, Result};
+use model::{Cancel, Kind, Permission, Problem, Progress, Result};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::Service;
 use crate::archive::Format;
+use crate::export::{ExportDone, ExportRequest, archive_name};
+use crate::library::BackupView;
 use crate::place::{read_private, write_private};
 
 const LIFETIME_MS: i64 = 15 * 60_000;
 
-/// What a link allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed {
-    pub backup: String,
+/// What a link leads to.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    pub backup: BackupView,
     pub format: Format,
-    pub expires_ms: i64,
+    row: BackupRow,
+}
+
+impl Linked {
+    /// What the file is called that somebody downloads.
+    pub fn file_name(&self) -> String {
+        archive_name(&self.backup, self.format)
+    }
 }
 
 fn invalid() -> Problem {
@@ -52,6 +64,7 @@ impl Service {
     /// The last part of a link's address.
     pub async fn make_link(&self, backup: &str, format: Format) -> Result<String> {
         let row = self.backup_row(backup).await?;
+        self.may(Permission::Download, Some(&row.source)).await?;
         let expires = self.now_ms() + LIFETIME_MS;
         let text = format!("{}.{}.{expires}", row.id, format.word().replace('.', "-"));
         let signature = self.sign(&text)?;
@@ -59,8 +72,8 @@ impl Service {
         Ok(format!("{text}.{signature}"))
     }
 
-    /// What a link allows now.
-    pub fn read_link(&self, link: &str) -> Result<Allowed> {
+    /// What a link leads to now.
+    pub async fn follow_link(&self, link: &str) -> Result<Linked> {
         let (text, signature) = link.rsplit_once('.').ok_or_else(invalid)?;
         let expected = self.sign(text)?;
         if !bool::from(expected.as_bytes().ct_eq(signature.as_bytes())) {
@@ -70,14 +83,32 @@ impl Service {
         let (Some(backup), Some(format), Some(expires)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(invalid());
         };
-        let expires_ms: i64 = expires.parse().map_err(|_| invalid())?;
-        if self.now_ms() >= expires_ms {
+        let expires: i64 = expires.parse().map_err(|_| invalid())?;
+        if self.now_ms() >= expires {
             return Err(invalid());
         }
-        Ok(Allowed {
-            backup: backup.to_owned(),
+        let row = self.catalog.backup(backup).await?;
+        let row = row.filter(|row| row.state == "ok").ok_or_else(invalid)?;
+        Ok(Linked {
+            backup: BackupView::of(&row),
             format: format.replace('-', ".").parse()?,
-            expires_ms,
+            row,
         })
+    }
+
+    /// Writes what a link leads to. Who has the link need not be known: it was made for somebody who was allowed.
+    pub async fn download(
+        &self,
+        linked: Linked,
+        out: Box<dyn Write + Send>,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<ExportDone> {
+        let request = ExportRequest {
+            backup: linked.row.id.clone(),
+            format: linked.format,
+            passphrase: None,
+        };
+        self.export_row(linked.row, request, out, progress, cancel).await
     }
 }

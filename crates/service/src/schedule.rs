@@ -157,6 +157,7 @@ impl Service {
         let order = Order::Backup(BackupOrder {
             backup: self.new_backup_id()?,
             ignore: Vec::new(),
+            lock: false,
             source: source.id.clone(),
             parts: policy.parts.clone(),
             name: None,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use model::{Kind, Problem, Result};
 use serde_json::json;
 use service::archive::{Format, Limits};
-use service::{ExportDone, ExportRequest, ImportRequest, Service};
+use service::{ExportDone, ExportRequest, ImportRequest, Service, archive_name};
 
 use super::arguments::{Export, Import, Passphrase};
 use super::backups::made;
@@ -47,7 +47,7 @@ pub(crate) async fn export(service: &Service, words: Export, output: Output) -> 
     }
     let path = words
         .output
-        .unwrap_or_else(|| PathBuf::from(file_name(&backup, format)));
+        .unwrap_or_else(|| PathBuf::from(archive_name(&backup, format)));
     let part = Part::create(&path, words.force)?;
     let out = Box::new(BufWriter::with_capacity(BUFFER, part.file()?));
     let done = run(service, request, out, output).await?;
@@ -90,25 +90,6 @@ fn finish(done: &ExportDone, path: Option<&Path>, output: Output) -> u8 {
         output.say("An archive is readable by whoever has it; the backups in the repository stay encrypted.");
     }
     if done.warnings.is_empty() { 0 } else { 3 }
-}
-
-/// `world-20261121-031500.tar.zst`
-fn file_name(backup: &service::BackupView, format: Format) -> String {
-    let plain = |c: char| {
-        if c.is_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let source: String = backup.source.chars().map(plain).collect();
-    let moment: String = backup
-        .created
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(15)
-        .collect();
-    format!("{source}-{}.{format}", moment.replace('T', "-"))
 }
 
 /// A file that takes its name only when it is whole; until then `NAME.part`, for the owner alone.

@@ -17,6 +17,7 @@ pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> 
         name: words.name,
         reason: Reason::Manual,
         ignore: words.ignore,
+        lock: words.lock,
     };
     let done = watch(output, |progress, cancel| async move {
         service.backup(&request, &progress, &cancel).await

@@ -8,6 +8,7 @@ use service::{Roles, Service, Serving};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{RoleWord, Serve};
+use crate::http::Door;
 use crate::output::Output;
 
 pub(crate) async fn serve(
@@ -50,16 +51,43 @@ pub(crate) async fn serve(
         })?;
         return Ok(0);
     }
+    let web = if has(RoleWord::Web) {
+        Some(crate::http::listen(words.listen).await?)
+    } else {
+        None
+    };
     let scheduler = if roles.scheduler {
         "schedules run here"
     } else {
         "no schedules"
     };
+    let at = match &web {
+        Some(listener) => {
+            let address = listener
+                .local_addr()
+                .map_err(|error| Problem::io("cannot tell the address", error))?;
+            format!(" at http://{address}{}", words.base_path.trim_end_matches('/'))
+        }
+        None => String::new(),
+    };
     output.say(&format!(
-        "serving {}: {} at once, {scheduler}; Ctrl-C or SIGTERM ends it",
+        "serving {}{at}: {} at once, {scheduler}; Ctrl-C or SIGTERM ends it",
         service.data().display(),
         model::counted(roles.workers as u64, "job", "jobs"),
     ));
-    Serving::new(&service, roles).run(&stop).await?;
-    Ok(0)
+    let door = Door::new(
+        Arc::clone(&service),
+        &words.base_path,
+        words.url.clone(),
+        words.trusted.clone(),
+    )?;
+    let answering = async {
+        match web {
+            Some(listener) => crate::http::serve(door, listener, stop.clone()).await,
+            None => Ok(()),
+        }
+    };
+    let working = Serving::new(&service, roles).run(&stop);
+    let (answered, worked) = tokio::join!(answering, working);
+    answered.and(worked).map(|()| 0)
 }

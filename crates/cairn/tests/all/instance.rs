@@ -1,8 +1,9 @@
 //! An instance in a temporary folder, and the program run on it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -64,6 +65,23 @@ impl Instance {
     /// Runs it with `--json`; it must succeed.
     pub(crate) fn ok(&self, arguments: &[&str]) -> Value {
         let run = self.run(&[&["--json"], arguments].concat());
+        assert_eq!(run.code, 0, "{arguments:?}: {}{}", run.out, run.err);
+        run.json()
+    }
+
+    /// Runs it with `--json` and something to read; it must succeed.
+    pub(crate) fn with_stdin(&self, arguments: &[&str], text: &str) -> Value {
+        let mut child = self
+            .command()
+            .arg("--json")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let run = finished(&child.wait_with_output().unwrap());
         assert_eq!(run.code, 0, "{arguments:?}: {}{}", run.out, run.err);
         run.json()
     }

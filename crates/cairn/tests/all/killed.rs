@@ -1,13 +1,13 @@
 //! Processes that are killed, told to leave, or come at the same time.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::json;
 
 use crate::instance::{Instance, finished, look};
+use crate::served::Served;
 
 /// Kills a restore at one record of its journal; false when it came to its end before.
 fn restore_dies(instance: &Instance, at: &str) -> bool {
@@ -71,38 +71,6 @@ fn l11_a_restore_killed_at_any_record_of_its_journal_is_resumed_and_undone() {
     assert!(deaths >= 8, "only {deaths}");
 }
 
-/// A serving process that has said that it serves.
-struct Served(Child);
-
-impl Served {
-    fn start(instance: &Instance) -> Self {
-        let mut child = instance
-            .command()
-            .args(["serve", "--workers", "1"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stderr = child.stderr.take().unwrap();
-        BufReader::new(stderr).read_line(&mut line).unwrap();
-        assert!(line.starts_with("serving"), "{line}");
-        Served(child)
-    }
-
-    fn tell(&self, signal: &str) {
-        let pid = self.0.id().to_string();
-        let told = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(told.success());
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_serving_process_carries_out_what_is_asked_and_leaves_when_told() {
     let instance = Instance::new();
@@ -116,7 +84,7 @@ fn a_serving_process_carries_out_what_is_asked_and_leaves_when_told() {
     instance.ok(&["restore", "latest", "--yes"]);
     assert_eq!(look(&world), before);
     served.tell("-TERM");
-    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
     instance.ok(&["backup", "world"]);
 }
 
@@ -126,7 +94,7 @@ fn wait_for_bytes(instance: &Instance, served: &mut Served) {
         .as_u64()
         .is_none_or(|bytes| bytes == 0)
     {
-        assert!(served.0.try_wait().unwrap().is_none());
+        assert!(served.child.try_wait().unwrap().is_none());
     }
 }
 
@@ -147,7 +115,7 @@ fn a_backup_that_is_served_goes_back_to_the_queue_when_the_process_leaves() {
         .unwrap();
     wait_for_bytes(&instance, &mut served);
     served.tell("-TERM");
-    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
     fs::remove_file(world.join("huge")).unwrap();
     // Nobody serves any more: whoever asked takes it on.
     assert!(asking.wait().unwrap().success());
@@ -172,7 +140,7 @@ fn a_served_job_is_taken_over_when_its_process_is_killed() {
         .unwrap();
     wait_for_bytes(&instance, &mut served);
     served.tell("-KILL");
-    served.0.wait().unwrap();
+    served.child.wait().unwrap();
     let told = finished(&asking.wait_with_output().unwrap());
     assert_eq!(told.problem()["kind"], "interrupted", "{}", told.err);
     fs::remove_file(world.join("huge")).unwrap();

@@ -10,5 +10,7 @@ mod folder;
 mod guarded;
 mod instance;
 mod killed;
+mod panel;
 mod problems;
+mod served;
 mod words;

@@ -26,6 +26,8 @@ pub(crate) struct Scene {
     pub(crate) target: Target,
     pub(crate) restored: String,
     pub(crate) queued: String,
+    /// The backup that it will make.
+    pub(crate) asked: String,
     pub(crate) stopped: String,
     /// A token of `bob`, who is another person.
     pub(crate) bobs_token: String,
@@ -135,7 +137,8 @@ impl Scene {
             plan,
             target,
             restored,
-            queued,
+            queued: queued.job,
+            asked: queued.backup,
             stopped,
             bobs_token,
         }

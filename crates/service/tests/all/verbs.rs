@@ -11,7 +11,7 @@ use model::Permission::{
 };
 use model::{Cancel, Preset, Progress, Relation, Result, Role, Schedule, Zone};
 use serde_json::json;
-use service::archive::Limits;
+use service::archive::{Format, Limits};
 use service::{BackupRequest, ExportRequest, ImportRequest, Level, PersonChanges, Service};
 
 use crate::scene::{Copy, Scene, person, restore_request, token};
@@ -68,6 +68,10 @@ pub(crate) const OF_SOURCES: &[Row] = rows! {
         std::fs::create_dir_all(&folder).unwrap();
         s.ask_backup(&BackupRequest::manual(folder.display().to_string())).await
     };
+    "asked_backups" [See] |s, _x, _c| s.asked_backups("world");
+    "allowance" [See] |s, _x, _c| s.allowance("world", 600_000);
+    "is_restoring" [See] |s, _x, _c| s.is_restoring("world");
+    "dismiss_backup" [See, Delete] |s, x, _c| s.dismiss_backup("world", &x.asked);
     "purge" [Delete] |s, _x, _c| s.purge("world");
     "import" [Import] |s, x, _c| async move {
         let request = ImportRequest { file: x.archive.clone(), source: "world".into(), name: None, passphrase: None, limits: Limits::default() };
@@ -77,6 +81,7 @@ pub(crate) const OF_SOURCES: &[Row] = rows! {
 
 pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "show_backup" [See] |s, x, _c| s.show_backup(&x.backup);
+    "make_link" [Download] |s, x, _c| s.make_link(&x.backup, Format::TarGz);
     "ls" [See] |s, x, _c| s.ls(&x.backup, "".as_ref(), true);
     "diff of-backups" [See, See] |s, x, _c| async move { s.diff(&x.backup, &x.backup, &busy().1).await };
     "diff with-the-living" [See] |s, x, _c| async move { s.diff(&x.backup, "live", &busy().1).await };
@@ -160,6 +165,13 @@ const PLAIN: &str = "tells how the instance is set up and nothing that is in it"
 
 /// Verbs that ask for nothing, and why.
 pub(crate) const UNASKED: &[(&str, &str)] = &[
+    (
+        "follow_link",
+        "a link was made for somebody who was allowed, and it expires",
+    ),
+    ("download", "as follow_link, which it needs"),
+    ("ping", "says nothing but whether the catalog answers"),
+    ("vitals", "holds what somebody may see"),
     ("list_sources", LISTS),
     ("list_jobs", LISTS),
     ("find", LISTS),

@@ -17,6 +17,9 @@ pub(crate) struct Backup {
     /// Leave out of this backup what matches this pattern (.gitignore syntax); repeatable
     #[arg(long, value_name = "PATTERN")]
     pub(crate) ignore: Vec<String>,
+    /// Lock it, so that nothing deletes it
+    #[arg(long)]
+    pub(crate) lock: bool,
 }
 
 #[derive(Debug, Args)]

@@ -98,6 +98,8 @@ pub(crate) struct SimulatePolicy {
 pub(crate) enum RoleWord {
     /// Carries jobs out
     Worker,
+    /// Answers over HTTP
+    Web,
     /// Fires schedules; of several processes one at a time does
     Scheduler,
 }
@@ -107,6 +109,18 @@ pub(crate) struct Serve {
     /// What this process does; default: everything
     #[arg(long, value_delimiter = ',', value_enum)]
     pub(crate) roles: Vec<RoleWord>,
+    /// Where to listen for HTTP
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Everything lies below this path: /cairn
+    #[arg(long, value_name = "PATH", default_value = "")]
+    pub(crate) base_path: String,
+    /// How the world reaches this server, for links: https://backup.example.org/cairn
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Address of a proxy whose X-Forwarded-For is believed; repeatable
+    #[arg(long = "trust-proxy", value_name = "ADDRESS")]
+    pub(crate) trusted: Vec<std::net::IpAddr>,
     /// Do what is due and queued now, then end: for cron and timers
     #[arg(long)]
     pub(crate) once: bool,

@@ -1,0 +1,109 @@
+//! The door of HTTP: listens, lets people in, answers.
+//!
+//! Layers, from outside: request id · log · panic becomes 500 · time limit · body limit · rate limit · routes. A slash at the end of a path
+//! does not count. Rules: a problem is answered in the shape of the API that was asked, with kind and hint, and never with a secret; what
+//! is not found and what is not yours look alike. Told to leave, the door takes no more connections, ends streams, and is gone in time.
+
+mod answer;
+mod door;
+mod download;
+mod rates;
+mod vitals;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use model::{Cancel, Problem, Result};
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::NormalizePathLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+pub(crate) use door::{Door, Who};
+
+/// Of a request that carries no file.
+const MOST_BODY: usize = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long open connections have when the process leaves.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Binds the address; the error says what to do.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Problem::io(format!("cannot listen on {address}"), error)
+            .hint("another program may listen there; choose another address with --listen")
+    })
+}
+
+pub(crate) fn router(door: Door) -> Router {
+    let base = door.base().to_owned();
+    let short = Router::new()
+        .merge(crate::panel::routes())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            PATIENCE,
+        ))
+        .layer(DefaultBodyLimit::max(MOST_BODY));
+    let all = Router::new()
+        .route("/healthz", get(vitals::healthz))
+        .route("/readyz", get(vitals::readyz))
+        .route("/metrics", get(vitals::metrics))
+        .route("/download/{link}", get(download::download))
+        .merge(short)
+        .fallback(answer::no_such_path)
+        .layer(axum::middleware::from_fn_with_state(door.clone(), rates::limit))
+        .with_state(door);
+    if base.is_empty() {
+        all
+    } else {
+        Router::new().nest(&base, all)
+    }
+}
+
+/// Serves until told to leave.
+pub(crate) async fn serve(door: Door, listener: TcpListener, stop: Cancel) -> Result<()> {
+    let log = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
+        // The path of a download is a secret.
+        let path = request.uri().path();
+        let path = if path.contains("/download/") {
+            "/download/…"
+        } else {
+            path
+        };
+        tracing::info_span!("http", method = %request.method(), path)
+    });
+    let app = router(door)
+        .layer(CatchPanicLayer::new())
+        .layer(log)
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
+    let app = tower_layer::Layer::layer(&NormalizePathLayer::trim_trailing_slash(), app);
+    let app =
+        axum::ServiceExt::<Request<axum::body::Body>>::into_make_service_with_connect_info::<SocketAddr>(app);
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let told = stop.clone();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        while !told.is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let late = async {
+        while !stop.is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        done = serving => done.map_err(|error| Problem::io("the HTTP server ended", error)),
+        () = late => Ok(()),
+    }
+}

@@ -1,0 +1,88 @@
+//! Downloads by signed link: the archive is streamed while it is made.
+//!
+//! Rules: nothing is staged; whoever reads slowly slows the export down and costs a few buffers; whoever goes away ends it. `HEAD` tells
+//! name and type. The length of an archive is not known beforehand, so there are no ranges, and the answer says so.
+
+use std::io::{self, Write};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use model::{Cancel, Progress};
+use tokio::sync::mpsc;
+
+use super::answer::problem_json;
+use super::door::Door;
+
+/// Pieces under way, and how large each becomes before it is sent.
+const PIECES: usize = 4;
+const PIECE: usize = 256 * 1024;
+
+pub(super) async fn download(State(door): State<Door>, method: Method, Path(link): Path<String>) -> Response {
+    let linked = match door.service().follow_link(&link).await {
+        Ok(linked) => linked,
+        Err(problem) => return problem_json(&problem),
+    };
+    let mut headers = HeaderMap::new();
+    let name = linked.file_name();
+    let plain: String = name.chars().filter(char::is_ascii).collect();
+    let disposition = format!("attachment; filename=\"{plain}\"");
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(linked.format.media_type()),
+    );
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    if method == Method::HEAD {
+        return headers.into_response();
+    }
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let service = door.service().clone();
+    tokio::spawn(async move {
+        let cut = sender.clone();
+        let out = Box::new(io::BufWriter::with_capacity(PIECE, ToBody(sender)));
+        let cancel = Cancel::new();
+        if let Err(problem) = service.download(linked, out, &Progress::new(), &cancel).await {
+            tracing::warn!("a download broke off: {problem}");
+            // Whoever reads must see that the archive is not whole.
+            let _ = cut.send(Err(io::Error::other("the archive is not whole"))).await;
+        }
+    });
+    (headers, Body::from_stream(Pieces(receiver))).into_response()
+}
+
+/// Writes from a blocking thread into an answer.
+struct ToBody(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for ToBody {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .blocking_send(Ok(Bytes::copy_from_slice(bytes)))
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "whoever downloads has gone away"))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
+
+impl futures_core::Stream for Pieces {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx)
+    }
+}

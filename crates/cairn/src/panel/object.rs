@@ -1,0 +1,123 @@
+//! The panel's objects. All ten attributes of a backup are always there.
+
+use serde_json::{Value, json};
+use service::{Allowance, AskedBackup, SourceView, Stage};
+
+/// Times as the panel writes them: no fraction, `+00:00` and not `Z`.
+fn moment(ms: i64) -> String {
+    let text = model::moment_text(ms - ms.rem_euclid(1000));
+    let whole = text.split(['.', 'Z']).next().unwrap_or_default();
+    format!("{whole}+00:00")
+}
+
+/// `Backup at 2026-01-01 00:00:00`
+pub(super) fn default_name(now_ms: i64) -> String {
+    let text = moment(now_ms);
+    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("Backup at {day} {}", time.trim_end_matches("+00:00"))
+}
+
+pub(super) fn backup(backup: &AskedBackup) -> Value {
+    let made = backup.made.as_ref();
+    json!({"object": "backup", "attributes": {
+        "uuid": backup.id,
+        "is_successful": backup.stage == Stage::Done,
+        "is_locked": made.is_some_and(|made| made.locked),
+        "name": backup.name,
+        "ignored_files": backup.ignore,
+        "checksum": backup.tree.as_ref().map(|tree| format!("sha256:{tree}")),
+        "bytes": made.map_or(0, |made| made.bytes),
+        "created_at": moment(backup.created_ms),
+        "completed_at": backup.completed_ms.map(moment),
+    }})
+}
+
+/// A page of something.
+pub(super) struct Page {
+    pub(super) number: usize,
+    pub(super) size: usize,
+}
+
+impl Page {
+    fn meta(&self, total: usize, count: usize) -> Value {
+        json!({
+            "total": total, "count": count, "per_page": self.size, "current_page": self.number,
+            "total_pages": total.div_ceil(self.size).max(1), "links": {},
+        })
+    }
+
+    fn of<'a, T>(&self, all: &'a [T]) -> &'a [T] {
+        let begin = (self.number - 1).saturating_mul(self.size).min(all.len());
+        &all[begin..all.len().min(begin.saturating_add(self.size))]
+    }
+}
+
+pub(super) fn backups(all: &[AskedBackup], page: &Page) -> Value {
+    let shown = page.of(all);
+    let counted = all.iter().filter(|backup| backup.stage != Stage::Failed).count();
+    json!({
+        "object": "list",
+        "data": shown.iter().map(backup).collect::<Vec<_>>(),
+        "meta": {"backup_count": counted, "pagination": page.meta(all.len(), shown.len())},
+    })
+}
+
+/// A source without a limit is shown with this one: clients expect a number, and none means none.
+const NO_LIMIT: u32 = 9_999;
+
+/// The last eight digits: the first ones are a time and alike.
+pub(super) fn short(id: &str) -> &str {
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
+}
+
+pub(super) fn server(source: &SourceView, allowance: &Allowance, owns: bool) -> Value {
+    json!({"object": "server", "attributes": {
+        "server_owner": owns,
+        "identifier": short(&source.id),
+        "internal_id": 0,
+        "uuid": source.id,
+        "name": source.name,
+        "node": "cairn",
+        "is_node_under_maintenance": false,
+        "sftp_details": {"ip": "", "port": 0},
+        "description": "",
+        "limits": {"memory": 0, "swap": 0, "disk": 0, "io": 500, "cpu": 0, "threads": null, "oom_disabled": true},
+        "invocation": "",
+        "docker_image": "",
+        "egg_features": [],
+        "feature_limits": {"databases": 0, "allocations": 0, "backups": allowance.most.unwrap_or(NO_LIMIT)},
+        "status": null,
+        "is_suspended": false,
+        "is_installing": false,
+        "is_transferring": false,
+        "relationships": {
+            "allocations": {"object": "list", "data": []},
+            "variables": {"object": "list", "data": []},
+        },
+    }})
+}
+
+pub(super) fn servers(all: &[Value], page: &Page) -> Value {
+    let shown = page.of(all);
+    json!({"object": "list", "data": shown, "meta": {"pagination": page.meta(all.len(), shown.len())}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_panel_writes_them() {
+        assert_eq!(moment(1_767_323_045_678), "2026-01-02T03:04:05+00:00");
+        assert_eq!(default_name(1_767_323_045_678), "Backup at 2026-01-02 03:04:05");
+    }
+
+    #[test]
+    fn a_page_beyond_the_end_is_empty() {
+        let page = Page { number: 3, size: 2 };
+        assert_eq!(page.of(&[1, 2, 3]), Vec::<i32>::new());
+        assert_eq!(Page { number: 2, size: 2 }.of(&[1, 2, 3]), [3]);
+        assert_eq!(page.meta(3, 0)["total_pages"], 2);
+        assert_eq!(Page { number: 1, size: 20 }.meta(0, 0)["links"], json!({}));
+    }
+}
