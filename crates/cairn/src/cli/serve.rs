@@ -55,6 +55,11 @@ pub(crate) async fn serve(
     } else {
         "no schedules"
     };
+    if let Some(token) = service.first_set_up_token().await? {
+        output.say(&format!(
+            "There is no administrator yet. The set-up token, shown this once: {token}"
+        ));
+    }
     output.say(&format!(
         "serving {}: {} at once, {scheduler}; Ctrl-C or SIGTERM ends it",
         service.data().display(),

@@ -10,5 +10,6 @@ mod folder;
 mod guarded;
 mod instance;
 mod killed;
+mod people;
 mod problems;
 mod words;
