@@ -2,13 +2,16 @@
 //!
 //! A [`Row`](rows::Row) is one piece of work, done by every [`Program`](programs::Program) that can do it. Runs alternate
 //! (A B A B …), so that a machine that slows down hits all alike, with data in the page cache and no dirty pages left
-//! by the run before. Told are medians, and how many times faster the first program is than each other one.
+//! by the run before. Told are medians, how many times faster the first program is than each other one, and what became of
+//! each goal. What was restored is emptied and set aside until the end: file systems pass over inodes that were freed
+//! a moment ago, and the next run would pay for that.
 //!
 //! A full run writes `bench/RESULTS.md`; a trial (`--scale`, `--row`, `--with`) only prints.
 
 mod data;
 mod measure;
 mod options;
+mod pipeline;
 mod programs;
 mod random;
 mod rows;
@@ -21,20 +24,23 @@ use crate::run::{self, Outcome};
 use data::Set;
 use measure::Sample;
 use options::Options;
-use programs::{Place, Program};
+use programs::{Place, Program, Step};
 use rows::Row;
 use table::Figures;
 
 pub(crate) use measure::run as measure;
 
 const RESULTS: &str = "bench/RESULTS.md";
+/// Where restored folders wait, empty, for the end.
+const ASIDE: &str = "aside";
 
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Outcome {
     let options = Options::read(root, arguments)?;
     let ours = build(root, options.ours)?;
     let programs = programs::present(options.ours, &ours, &options.with);
     let rows: Vec<&Row> = rows::ROWS.iter().filter(|row| options.wants(row.name)).collect();
-    if rows.is_empty() {
+    let wants_pipeline = options.ours == "engine" && options.wants(pipeline::NAME);
+    if rows.is_empty() && !wants_pipeline {
         return Err(format!("no row has such a name; there are: {}", rows::names()));
     }
     if options.scale < 1.0 {
@@ -49,19 +55,28 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Outcome {
         println!("{}", table::of_row(&result));
         results.push(result);
     }
+    let pipeline = if wants_pipeline {
+        let done = pipeline::run(root, &programs[0], &options)?;
+        println!("{}", done.section());
+        Some(done)
+    } else {
+        None
+    };
+    remove(&options.data.join(ASIDE))?;
     if options.is_trial() {
         return Ok(());
     }
-    let page = table::page(&results, &programs, &options)?;
+    let page = table::page(&results, pipeline.as_ref(), &programs, &options)?;
     std::fs::write(root.join(RESULTS), page).map_err(|error| format!("cannot write {RESULTS}: {error}"))?;
     println!("{RESULTS} is written");
     Ok(())
 }
 
-/// Builds what is measured: the engine alone, or the whole program.
+/// Builds what is measured: the engine alone, its primitives, or the whole program.
 fn build(root: &Path, ours: &str) -> Outcome<PathBuf> {
     let (package, kind, file) = match ours {
         "engine" => ("repository", ["--example", "engine"], "examples/engine"),
+        "primitives" => ("repository", ["--example", "primitives"], "examples/primitives"),
         _ => ("cairn", ["--bin", "cairn"], "cairn"),
     };
     let mut cargo = Command::new("cargo");
@@ -149,26 +164,54 @@ fn run_row(row: &'static Row, programs: &[Program], options: &Options) -> Outcom
 /// A repository as the row needs it: empty, or with the first backup in it.
 fn prepare(row: &Row, program: &Program, folder: &Path, data: &Path) -> Outcome {
     let place = Place::new(folder, program, data);
-    for left_behind in [&place.repository, &place.cache, &place.target] {
+    for left_behind in [&place.repository, &place.cache] {
         remove(left_behind)?;
     }
-    measure::sample(&place, program.script(programs::Step::Init, &place))?;
-    if row.step != programs::Step::Backup || !row.afresh {
-        measure::sample(&place, program.script(programs::Step::Backup, &place))?;
+    measure::sample(&place, program.script(Step::Init, &place))?;
+    if row.step != Step::Backup || !row.afresh {
+        measure::sample(&place, program.script(Step::Backup, &place))?;
     }
     Ok(())
 }
 
 fn once(row: &Row, program: &Program, folder: &Path, data: &Path) -> Outcome<Sample> {
     let place = Place::new(folder, program, data);
-    remove(&place.target)?;
+    data::set_aside(&place.target, &folder.join(ASIDE))?;
     run::run(&mut Command::new("sync"))?;
     data::warm(data)?;
     let before = data::size(&place.stored)?;
-    let mut sample = measure::sample(&place, program.script(row.step, &place))?;
+    let mut script = program.script(row.step, &place);
+    let one = place.scratch.join("one");
+    if row.step == Step::OneFile {
+        script = script.map(|script| format!("{script} > {}", one.display()));
+    }
+    let mut sample = measure::sample(&place, script)?;
     sample.added = data::size(&place.stored)?.saturating_sub(before);
-    remove(&place.target)?;
+    match row.step {
+        Step::Restore => same_size(data, &place.target)?,
+        Step::OneFile => same_bytes(&data.join(data::ONE_FILE), &one)?,
+        _ => {}
+    }
+    data::set_aside(&place.target, &folder.join(ASIDE))?;
     Ok(sample)
+}
+
+/// A restore that left something out must not win.
+fn same_size(data: &Path, restored: &Path) -> Outcome {
+    let (expected, found) = (data::size(data)?, data::size(restored)?);
+    if expected == found {
+        return Ok(());
+    }
+    Err(format!("{found} bytes were restored instead of {expected}"))
+}
+
+fn same_bytes(expected: &Path, found: &Path) -> Outcome {
+    let read =
+        |path: &Path| std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    if read(expected)? == read(found)? {
+        return Ok(());
+    }
+    Err(format!("{} came back with other bytes", expected.display()))
 }
 
 fn remove(path: &Path) -> Outcome {

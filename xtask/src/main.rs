@@ -11,6 +11,7 @@ mod demo;
 mod dist;
 mod docs;
 mod files;
+mod fuzz;
 mod run;
 mod test;
 mod tidy;
@@ -28,6 +29,7 @@ cargo xtask <verb>
   dist                   build the archive that people download
   docs [--check]         write the pages that are made from the program, or check that they are current
   test [--all] [-- …]    run every test that the installed tools allow; --all installs what is missing
+  fuzz [--seconds N] [target…]   every fuzz target for some seconds
   tidy [part of a path]  check the rules of the house that neither rustc nor clippy knows
   tools [--install]      show the tools that tests and checks need, and install those that are missing";
 
@@ -50,6 +52,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
             "demo" => demo::run(&root, rest),
             "dist" => dist::run(&root, rest),
             "docs" => docs::run(&root, rest),
+            "fuzz" => fuzz::run(&root, rest),
             "measure" => bench::measure(&root, rest),
             "test" => test::run(&root, rest),
             "tidy" => tidy::run(&root, rest),

@@ -1,13 +1,20 @@
 //! Drives the engine alone, for benches and for trying things out.
 //!
-//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`.
+//! `engine init|backup|restore|check|prune|snapshots|ls|cat REPOSITORY …`, with the password in `CAIRN_REPOSITORY_PASSWORD`
+//! and, when it shall have one, the folder for its cache in `CAIRN_CACHE`.
+//!
+//! For tests with real processes: `CAIRN_ENGINE_PACK_SIZE` (bytes), `CAIRN_ENGINE_GRACE_MS` (of prune), `CAIRN_ENGINE_AHEAD` (a file with
+//! the milliseconds by which the clock is ahead), and `CAIRN_ENGINE_SIGNAL` (`stop@3`, `kill@0`: the signal that the process
+//! sends itself before that change of the repository, counted from 0).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{Cancel, Clock, Problem, Progress, Result, SystemClock};
 use repository::{Level, Options, Repository, SnapshotMeta, Tree, storage};
+use rustix::process::{Signal, getpid, kill_process};
 use sources::folder::walk::{WalkOptions, walk};
 
 fn main() {
@@ -30,12 +37,8 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     let password = std::env::var("CAIRN_REPOSITORY_PASSWORD")
         .map_err(|_| Problem::invalid("CAIRN_REPOSITORY_PASSWORD is not set"))?;
-    let storage: Arc<dyn storage::Storage> = Arc::new(storage::Disk::new(word(1)?));
-    let cost = repository::format::key_file::Cost::GENERATED;
-    let options = Options {
-        cost,
-        ..Options::default()
-    };
+    let storage = interrupted(Arc::new(storage::Disk::new(word(1)?)))?;
+    let options = options();
     if word(0)? == "init" {
         return Repository::create(storage, &password, options).map(|_| ());
     }
@@ -44,7 +47,8 @@ fn run(arguments: &[String]) -> Result<()> {
         "backup" => backup(&repository, Path::new(word(2)?)),
         "check" => check(&repository),
         "prune" => {
-            let plan = repository.prune(0, &Progress::new(), &Cancel::new())?;
+            let grace_ms = setting("CAIRN_ENGINE_GRACE_MS").unwrap_or(0);
+            let plan = repository.prune(grace_ms, &Progress::new(), &Cancel::new())?;
             println!("{} bytes freed", plan.bytes_freed);
             Ok(())
         }
@@ -69,6 +73,58 @@ fn run(arguments: &[String]) -> Result<()> {
         }
         other => Err(Problem::invalid(format!("unknown command {other}"))),
     }
+}
+
+fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn options() -> Options {
+    let default = Options::default();
+    let clock: Arc<dyn Clock> = match std::env::var_os("CAIRN_ENGINE_AHEAD") {
+        Some(file) => Arc::new(Ahead(file.into())),
+        None => Arc::new(SystemClock),
+    };
+    Options {
+        cost: repository::format::key_file::Cost::GENERATED,
+        pack_size: setting("CAIRN_ENGINE_PACK_SIZE").unwrap_or(default.pack_size),
+        clock,
+        cache: std::env::var_os("CAIRN_CACHE").map(PathBuf::from),
+        ..default
+    }
+}
+
+/// A clock that a test moves while the process runs.
+struct Ahead(PathBuf);
+
+impl Clock for Ahead {
+    fn now_ms(&self) -> i64 {
+        let ahead = std::fs::read_to_string(&self.0).unwrap_or_default();
+        SystemClock.now_ms() + ahead.trim().parse::<i64>().unwrap_or(0)
+    }
+}
+
+/// The process stops or dies where a test wants it to.
+fn interrupted(storage: Arc<dyn storage::Storage>) -> Result<Arc<dyn storage::Storage>> {
+    let Ok(wanted) = std::env::var("CAIRN_ENGINE_SIGNAL") else {
+        return Ok(storage);
+    };
+    let unknown = || Problem::invalid(format!("CAIRN_ENGINE_SIGNAL={wanted} is not understood"));
+    let (signal, at) = wanted.split_once('@').ok_or_else(unknown)?;
+    let at: usize = at.parse().map_err(|_| unknown())?;
+    let signal = match signal {
+        "stop" => Signal::STOP,
+        "kill" => Signal::KILL,
+        _ => return Err(unknown()),
+    };
+    let changes = AtomicUsize::new(0);
+    let hooked = storage::Faulty::new(storage, storage::Fault::Never).before(move |_| {
+        if changes.fetch_add(1, Ordering::SeqCst) == at {
+            // A process may always send signals to itself.
+            let _ = kill_process(getpid(), signal);
+        }
+    });
+    Ok(Arc::new(hooked))
 }
 
 fn tree(repository: &Repository, prefix: &str) -> Result<Tree> {

@@ -64,7 +64,7 @@ impl Report {
 impl Repository {
     /// Checks the whole repository.
     pub fn check(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Report> {
-        let _lock = self.lock(Operation::Check)?;
+        let _lock = self.lock_to_read(Operation::Check)?;
         let findings = Findings::default();
         progress.phase("snapshots");
         let snapshots = self.readable_snapshots(&findings)?;
@@ -99,7 +99,7 @@ impl Repository {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Report> {
-        let _lock = self.lock(Operation::Read)?;
+        let _lock = self.lock_to_read(Operation::Read)?;
         let findings = Findings::default();
         let index = self.current_index()?;
         progress.phase("listings");

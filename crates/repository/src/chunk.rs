@@ -74,7 +74,7 @@ impl Cutter {
         }
     }
 
-    /// How many bytes must be at hand before [`Cutter::cut`] is asked, unless the stream has ended.
+    /// A chunk that is shorter may go on, unless the stream has ended or something follows.
     pub(crate) fn wants(self) -> usize {
         match self {
             Cutter::Whole => MAX_CHUNK,
@@ -83,12 +83,23 @@ impl Cutter {
         }
     }
 
-    /// Length of the first chunk of these bytes.
-    pub(crate) fn cut(self, gear: &Gear, data: &[u8]) -> usize {
+    /// How many bytes are read at once: several chunks, and little enough to stay near the processor.
+    pub(crate) fn block(self) -> usize {
+        match self {
+            Cutter::Whole => MAX_CHUNK,
+            Cutter::Pages(size) => (8 * size).max(1 << 20),
+            Cutter::Content { average, .. } => (4 * average).clamp(1 << 20, MAX_CHUNK),
+        }
+    }
+
+    /// Length of the first chunk of these bytes, of which the first `searched` are known to hold no cut.
+    pub(crate) fn cut_after(self, gear: &Gear, data: &[u8], searched: usize) -> usize {
         match self {
             Cutter::Whole => data.len().min(MAX_CHUNK),
             Cutter::Pages(size) => data.len().min(size),
-            Cutter::Content { min, average, max } => cut_content(gear, data, min, average, max),
+            Cutter::Content { min, average, max } => {
+                cut_content(gear, data, [min, average, max], min.max(searched))
+            }
         }
     }
 }
@@ -111,21 +122,21 @@ fn changes_in_place(name: &[u8]) -> bool {
 }
 
 /// A harder condition before the wanted length and an easier one after it keep lengths near the average.
-fn cut_content(gear: &Gear, data: &[u8], min: usize, average: usize, max: usize) -> usize {
+fn cut_content(gear: &Gear, data: &[u8], [min, average, max]: [usize; 3], start: usize) -> usize {
     let end = data.len().min(max);
-    if end <= min {
+    if end <= start {
         return end;
     }
     let bits = average.trailing_zeros() - 1;
     let (hard, easy) = (mask(bits + 1), mask(bits.saturating_sub(1)));
-    let middle = end.min(average.max(min));
+    let middle = end.min(average.max(min)).max(start);
     let mut hash: u64 = 0;
-    // The window is 64 bytes: start it before the first allowed cut.
-    for &byte in &data[min - min.min(64)..min] {
+    // The window is 64 bytes: begin it before the first possible cut.
+    for &byte in &data[start - start.min(64)..start] {
         hash = (hash << 1).wrapping_add(gear.0[usize::from(byte)]);
     }
-    if let Some(at) = scan(gear, &mut hash, &data[min..middle], hard) {
-        return min + at;
+    if let Some(at) = scan(gear, &mut hash, &data[start..middle], hard) {
+        return start + at;
     }
     match scan(gear, &mut hash, &data[middle..end], easy) {
         Some(at) => middle + at,
@@ -140,13 +151,33 @@ fn mask(bits: u32) -> u64 {
 
 /// Position after the first byte at which the masked hash is zero.
 fn scan(gear: &Gear, hash: &mut u64, data: &[u8], mask: u64) -> Option<usize> {
+    let of = |byte: u8| gear.0[usize::from(byte)];
     let mut rolling = *hash;
-    let found = data.iter().position(|&byte| {
-        rolling = (rolling << 1).wrapping_add(gear.0[usize::from(byte)]);
+    let (fours, rest) = data.as_chunks::<4>();
+    // Four bytes a step: only one of the four hashes has to wait for the step before.
+    for (at, &[a, b, c, d]) in fours.iter().enumerate() {
+        let one = of(a);
+        let two = (one << 1).wrapping_add(of(b));
+        let three = (two << 1).wrapping_add(of(c));
+        let four = (three << 1).wrapping_add(of(d));
+        let hashes = [
+            (rolling << 1).wrapping_add(one),
+            (rolling << 2).wrapping_add(two),
+            (rolling << 3).wrapping_add(three),
+            (rolling << 4).wrapping_add(four),
+        ];
+        rolling = hashes[3];
+        if let Some(found) = hashes.iter().position(|hash| hash & mask == 0) {
+            *hash = hashes[found];
+            return Some(4 * at + found + 1);
+        }
+    }
+    let found = rest.iter().position(|&byte| {
+        rolling = (rolling << 1).wrapping_add(of(byte));
         rolling & mask == 0
     });
     *hash = rolling;
-    found.map(|at| at + 1)
+    found.map(|at| 4 * fours.len() + at + 1)
 }
 
 #[cfg(test)]
@@ -168,7 +199,7 @@ mod tests {
         let gear = Gear::keyed(b"test");
         let mut lengths = Vec::new();
         while !data.is_empty() {
-            let length = cutter.cut(&gear, &data[..data.len().min(cutter.wants())]);
+            let length = cutter.cut_after(&gear, &data[..data.len().min(cutter.wants())], 0);
             lengths.push(length);
             data = &data[length..];
         }
@@ -183,6 +214,18 @@ mod tests {
     }
 
     const GOLDEN: [usize; 4] = [74_042, 69_322, 72_074, 36_422];
+
+    #[test]
+    fn searching_on_finds_the_same_cut() {
+        let (data, gear) = (noise(4 << 20), Gear::keyed(b"test"));
+        let cutter = Cutter::content(64 << 10);
+        let first = cutter.cut_after(&gear, &data, 0);
+        for searched in [1, 1000, 32 << 10, 64 << 10, first - 1] {
+            let before = cutter.cut_after(&gear, &data[..searched], 0);
+            assert_eq!(before, searched, "no cut yet");
+            assert_eq!(cutter.cut_after(&gear, &data, searched), first);
+        }
+    }
 
     #[test]
     fn chunks_keep_their_bounds_and_average() {

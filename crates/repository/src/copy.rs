@@ -11,7 +11,6 @@ use crate::Id;
 use crate::format::snapshot::Snapshot;
 use crate::lock::Operation;
 use crate::repository::Repository;
-use crate::storage::Class;
 use crate::write::BlobWriter;
 
 /// What a copy did.
@@ -32,7 +31,7 @@ impl Repository {
         cancel: &Cancel,
     ) -> Result<Copied> {
         target.check_writable()?;
-        let _from = self.lock(Operation::CopyFrom)?;
+        let _from = self.lock_to_read(Operation::CopyFrom)?;
         let existing: HashSet<Id> = target
             .snapshots()?
             .iter()
@@ -82,13 +81,12 @@ impl Repository {
             copied.bytes += plain.len() as u64;
             progress.bytes(plain.len() as u64);
         }
-        writer.finish()?;
         let new = Snapshot {
             original: Some(origin(snapshot)),
             parent: None,
             ..snapshot.clone()
         };
-        target.put_sealed(Class::Snapshot, &new.encode())?;
+        writer.finish(&new)?;
         copied.snapshots += 1;
         Ok(())
     }

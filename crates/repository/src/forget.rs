@@ -29,7 +29,8 @@ impl Repository {
             lock.check()?;
             self.storage().delete(Class::Snapshot, id)?;
         }
-        Ok(())
+        // One that came back after a power cut would find its blobs pruned.
+        self.storage().settle(Class::Snapshot)
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use model::Result;
 
 use crate::Id;
+use crate::cache::Cache;
 use crate::format::index_file::{self, PackContents};
 use crate::format::pack::{BlobKind, PackEntry};
 use crate::format::seal::Key;
@@ -137,8 +138,13 @@ impl std::fmt::Debug for Index {
 
 impl Index {
     /// Reads all index files. Packs that rustic marked for deletion count only for blobs that lie nowhere else.
-    pub(crate) fn load(storage: &dyn Storage, key: &Key) -> Result<Self> {
-        let (files, packs) = load_packs(storage, key)?;
+    pub(crate) fn load(storage: &dyn Storage, key: &Key, cache: Option<&Cache>) -> Result<Self> {
+        let (files, packs) = load_packs(storage, key, cache)?;
+        if let Some(cache) = cache {
+            let known: HashSet<Id> = packs.iter().map(|pack| pack.id).collect();
+            cache.keep_only(Class::Index, |id| files.contains(id));
+            cache.keep_only(Class::Pack, |id| known.contains(id));
+        }
         Ok(Index::of(&packs, files))
     }
 
@@ -203,7 +209,11 @@ impl Index {
 }
 
 /// Every pack that the index files list, once each, and the names of those files.
-pub(crate) fn load_packs(storage: &dyn Storage, key: &Key) -> Result<(HashSet<Id>, Vec<PackContents>)> {
+pub(crate) fn load_packs(
+    storage: &dyn Storage,
+    key: &Key,
+    cache: Option<&Cache>,
+) -> Result<(HashSet<Id>, Vec<PackContents>)> {
     let names: Vec<Id> = storage
         .list(Class::Index)?
         .iter()
@@ -212,7 +222,8 @@ pub(crate) fn load_packs(storage: &dyn Storage, key: &Key) -> Result<(HashSet<Id
     let mut listed = Vec::new();
     let mut marked = Vec::new();
     for name in &names {
-        let file = load_file(storage, key, name)?;
+        let sealed = crate::read::cached_file(storage, cache, Class::Index, name)?;
+        let file = decode_file(key, name, &sealed)?;
         listed.push(file.packs);
         marked.push(file.marked);
     }
@@ -225,6 +236,10 @@ pub(crate) fn load_packs(storage: &dyn Storage, key: &Key) -> Result<(HashSet<Id
 /// One index file, its name checked against its bytes.
 pub(crate) fn load_file(storage: &dyn Storage, key: &Key, name: &Id) -> Result<index_file::IndexFile> {
     let sealed = crate::read::whole_file(storage, Class::Index, name)?;
+    decode_file(key, name, &sealed)
+}
+
+fn decode_file(key: &Key, name: &Id, sealed: &[u8]) -> Result<index_file::IndexFile> {
     let context = |problem: model::Problem| {
         let problem = problem.context(format!("index file {}", name.short()));
         if problem.hint_text().is_some() {
@@ -233,6 +248,6 @@ pub(crate) fn load_file(storage: &dyn Storage, key: &Key, name: &Id) -> Result<i
             problem.hint("`cairn repository repair` rebuilds the index")
         }
     };
-    let json = unpacked::decode(key, &sealed, unpacked::LARGE).map_err(context)?;
+    let json = unpacked::decode(key, sealed, unpacked::LARGE).map_err(context)?;
     index_file::decode(&json).map_err(context)
 }

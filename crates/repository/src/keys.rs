@@ -97,7 +97,8 @@ impl Repository {
         let others = self.key_files()?.into_iter().filter(|other| other != id);
         for other in others {
             if open(self.storage(), &other, remaining_password)?.as_ref() == Some(&self.0.key) {
-                return self.storage().delete(Class::Key, id);
+                self.storage().delete(Class::Key, id)?;
+                return self.storage().settle(Class::Key);
             }
         }
         Err(Problem::new(

@@ -7,12 +7,14 @@
 //! Invariants: packs are durable before the index that names them, the index before the snapshot; nothing is deleted
 //! on an incomplete view; every byte that is read is verified; nothing here knows what a source, a job or a person is.
 
+mod cache;
 mod check;
 mod chunk;
 mod copy;
 mod diff;
 mod forget;
 pub mod format;
+mod hash;
 mod id;
 mod index;
 mod keys;

@@ -155,9 +155,18 @@ impl Lock {
                 Kind::Locked,
                 "the lock on the repository was lost: it could not be refreshed in time",
             )
-            .hint("start again; what was uploaded is used again"));
+            .hint("start again"));
         }
         Ok(())
+    }
+
+    /// Still ours for sure: nobody can have begun anything exclusive since it was taken. One that was only late is refreshed.
+    pub(crate) fn prove(&self) -> Result<()> {
+        if self.check().is_err() {
+            self.held.refresh()?;
+        }
+        self.held.prove()?;
+        self.check()
     }
 
     /// Writes the lock anew with the present time, then deletes the old one.
@@ -190,18 +199,34 @@ impl Held {
         }
     }
 
+    fn prove(&self) -> Result<()> {
+        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_there(&name)
+    }
+
+    /// A lock that somebody removed was no lock from then on: writing it anew would hide that.
+    fn is_there(&self, name: &Id) -> Result<()> {
+        if self.storage.stat(Class::Lock, name)?.is_some() {
+            return Ok(());
+        }
+        self.lost.store(true, Ordering::Relaxed);
+        Err(Problem::new(
+            Kind::Locked,
+            "the lock on the repository was removed by somebody else",
+        )
+        .hint("start again"))
+    }
+
     fn refresh(&self) -> Result<()> {
         let now = self.clock.now_ms();
         let mut name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
-        let late = now - self.refreshed_ms.load(Ordering::Relaxed) > LOST_MS;
-        if late && self.storage.stat(Class::Lock, &name)?.is_none() {
-            self.lost.store(true, Ordering::Relaxed);
-            return Err(Problem::new(
-                Kind::Locked,
-                "the lock on the repository was removed by somebody else",
-            ));
-        }
+        self.is_there(&name)?;
         let fresh = write(&*self.storage, &self.key, self.mode, now)?;
+        if let Err(lost) = self.is_there(&name) {
+            // Removed while the new one was written: whoever did that may not have seen the new one.
+            self.storage.delete(Class::Lock, &fresh)?;
+            return Err(lost);
+        }
         let old = std::mem::replace(&mut *name, fresh);
         self.refreshed_ms.store(now, Ordering::Relaxed);
         self.storage.delete(Class::Lock, &old)
@@ -245,7 +270,12 @@ pub(crate) fn hostname() -> String {
 pub fn list(storage: &dyn Storage, key: &Key) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for stored in storage.list(Class::Lock)? {
-        let file = match storage.get(Class::Lock, &stored.id) {
+        let read = if stored.size == 0 {
+            Ok(Vec::new())
+        } else {
+            storage.get(Class::Lock, &stored.id)
+        };
+        let file = match read {
             Ok(sealed) => unpacked::decode(key, &sealed, unpacked::SMALL)
                 .and_then(|json| LockFile::decode(&json))
                 .ok(),

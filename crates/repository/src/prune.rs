@@ -83,6 +83,8 @@ impl Repository {
     pub fn prune(&self, grace_ms: i64, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
         self.check_deletable()?;
         let lock = self.lock(Operation::Prune)?;
+        // A snapshot that somebody deleted must not come back after its blobs have gone.
+        self.storage().settle(Class::Snapshot)?;
         let view = self.look(progress, cancel)?;
         let plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
         self.perform(&view, &plan, &lock, progress, cancel)?;
@@ -93,9 +95,9 @@ impl Repository {
     /// Looks at everything; any doubt is an error.
     fn look(&self, progress: &Progress, cancel: &Cancel) -> Result<View> {
         progress.phase("snapshots");
-        let snapshots = self.snapshots()?;
+        let snapshots = self.stored_snapshots()?;
         progress.phase("index");
-        let (files, packs) = index::load_packs(self.storage(), &self.0.key)?;
+        let (files, packs) = index::load_packs(self.storage(), &self.0.key, None)?;
         let index = Index::of(&packs, files.clone());
         progress.phase("listings");
         let roots = snapshots.iter().map(|snapshot| snapshot.tree);

@@ -40,10 +40,13 @@ impl Repository {
         progress.phase("index");
         let new_files = self.write_index(&packs)?;
         self.prove(view, &new_files)?;
-        lock.check()?;
+        lock.prove()?;
         for file in view.files.difference(&new_files) {
             self.storage().delete(Class::Index, file)?;
         }
+        // An old index that came back would promise packs that are gone.
+        self.storage().settle(Class::Index)?;
+        lock.prove()?;
         progress.phase("deleting");
         for id in [&plan.delete_unindexed, &plan.delete_unused, &plan.repack]
             .into_iter()

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use model::{Problem, Result};
 
 use crate::Id;
+use crate::cache::{Cache, MAX_PACK};
 use crate::format::pack::{BlobKind, PackEntry};
 use crate::format::seal::Key;
 use crate::index::{Index, Location};
@@ -26,6 +27,23 @@ pub(crate) fn whole_file(storage: &dyn Storage, class: Class, id: &Id) -> Result
         "{class:?} file {} does not hold what its name says",
         id.short()
     )))
+}
+
+/// The same, from the cache if it is there, and kept there if it was not.
+pub(crate) fn cached_file(
+    storage: &dyn Storage,
+    cache: Option<&Cache>,
+    class: Class,
+    id: &Id,
+) -> Result<Vec<u8>> {
+    if let Some(bytes) = cache.and_then(|cache| cache.get(class, id)) {
+        return Ok(bytes);
+    }
+    let bytes = whole_file(storage, class, id)?;
+    if let Some(cache) = cache {
+        cache.put(class, id, &bytes);
+    }
+    Ok(bytes)
 }
 
 /// Opens one blob's sealed bytes: checksum, decompression, length, hash.
@@ -76,6 +94,8 @@ pub(crate) struct Blobs<'a> {
     pub(crate) storage: &'a dyn Storage,
     pub(crate) key: &'a Key,
     pub(crate) index: &'a Index,
+    /// Asked for listings before the storage is.
+    pub(crate) cache: Option<&'a Cache>,
 }
 
 impl Blobs<'_> {
@@ -92,6 +112,9 @@ impl Blobs<'_> {
 
     fn load_at(&self, location: &Location) -> Result<Vec<u8>> {
         let entry = &location.entry;
+        if let Some(plain) = self.load_cached(location) {
+            return Ok(plain);
+        }
         let sealed = self.storage.get_range(
             Class::Pack,
             &location.pack,
@@ -100,6 +123,24 @@ impl Blobs<'_> {
         )?;
         open_blob(self.key, entry, &sealed)
             .map_err(|problem| problem.context(format!("pack {}", location.pack.short())))
+    }
+
+    /// Packs of listings are fetched whole: whoever wants one listing wants its neighbours.
+    fn load_cached(&self, Location { pack, entry }: &Location) -> Option<Vec<u8>> {
+        let cache = self.cache.filter(|_| entry.kind == BlobKind::Tree)?;
+        if let Some(sealed) = cache.range(pack, entry.offset, entry.length) {
+            if let Ok(plain) = open_blob(self.key, entry, &sealed) {
+                return Some(plain);
+            }
+            cache.remove(Class::Pack, pack);
+        }
+        if !cache.is_writable() || self.storage.stat(Class::Pack, pack).ok()??.size > MAX_PACK {
+            return None;
+        }
+        let whole = whole_file(self.storage, Class::Pack, pack).ok()?;
+        cache.put(Class::Pack, pack, &whole);
+        let end = entry.offset.checked_add(entry.length)?;
+        open_blob(self.key, entry, whole.get(entry.offset as usize..end as usize)?).ok()
     }
 }
 

@@ -77,10 +77,11 @@ impl Repository {
         }
         lock.check()?;
         let new_files = self.write_index(&packs)?;
-        lock.check()?;
+        lock.prove()?;
         for file in files.difference(&new_files) {
             self.storage().delete(Class::Index, file)?;
         }
+        self.storage().settle(Class::Index)?;
         self.reload_index()?;
         Ok(plan)
     }

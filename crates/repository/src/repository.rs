@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use model::{Clock, Kind, Problem, Result, SystemClock};
 
 use crate::Id;
+use crate::cache::Cache;
 use crate::chunk::Gear;
 use crate::format::config::Config;
 use crate::format::key_file::Cost;
@@ -18,8 +19,8 @@ use crate::format::unpacked;
 use crate::index::Index;
 use crate::keys;
 use crate::lock::{Lock, Operation};
-use crate::read::{Blobs, whole_file};
-use crate::storage::{Class, Storage};
+use crate::read::{Blobs, cached_file};
+use crate::storage::{Class, Storage, Stored};
 
 /// How a repository is used by this process.
 #[derive(Clone)]
@@ -31,8 +32,10 @@ pub struct Options {
     /// Open and compare every sealed blob before it is stored.
     pub verify: bool,
     pub threads: usize,
-    /// Where rebuildable copies may lie.
+    /// Where copies of indexes and listings may lie; worth it when the storage is far away.
     pub cache: Option<PathBuf>,
+    /// The cache of one repository has no more bytes.
+    pub cache_limit: u64,
     pub clock: Arc<dyn Clock>,
     /// Cost of new key files.
     pub cost: Cost,
@@ -56,6 +59,7 @@ impl Default for Options {
             verify: true,
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             cache: None,
+            cache_limit: 1 << 30,
             clock: Arc::new(SystemClock),
             cost: Cost::HUMAN,
         }
@@ -68,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) options: Options,
     pub(crate) gear: Gear,
+    pub(crate) cache: Option<Cache>,
     index: RwLock<Option<Arc<Index>>>,
 }
 
@@ -84,12 +89,7 @@ impl std::fmt::Debug for Repository {
 impl Repository {
     /// Makes a new repository; refuses when there is, or was, one.
     pub fn create(storage: Arc<dyn Storage>, password: &str, options: Options) -> Result<Self> {
-        for class in [Class::Config, Class::Key, Class::Snapshot] {
-            if !storage.list(class)?.is_empty() {
-                return Err(Problem::new(Kind::Conflict, format!("there is a repository at {} already", storage.location()))
-                    .hint("open it, or choose another place; if its config was lost, copy that back from a backup of the repository"));
-            }
-        }
+        check_free(&*storage)?;
         let key = Key::random();
         keys::write(&*storage, &key, password, options.cost, options.clock.now_ms())?;
         let config = Config::random();
@@ -114,12 +114,15 @@ impl Repository {
         let mut secret = key.as_bytes().to_vec();
         secret.extend_from_slice(config.id.as_bytes());
         let gear = Gear::keyed(&secret);
+        let cache = options.cache.as_deref();
+        let cache = cache.map(|folder| Cache::open(folder, &config.id, options.cache_limit));
         Repository(Arc::new(Inner {
             storage,
             key,
             config,
             options,
             gear,
+            cache,
             index: RwLock::new(None),
         }))
     }
@@ -153,6 +156,15 @@ impl Repository {
             operation.mode(),
             &self.0.options.clock,
         )
+    }
+
+    /// The lock of somebody who only reads. Where nothing can be written, nobody there can prune, and reading goes on without one.
+    pub(crate) fn lock_to_read(&self, operation: Operation) -> Result<Option<Lock>> {
+        match self.lock(operation) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(problem) if problem.kind() == Kind::Locked => Err(problem),
+            Err(_) => Ok(None),
+        }
     }
 
     pub(crate) fn check_writable(&self) -> Result<()> {
@@ -193,7 +205,7 @@ impl Repository {
 
     /// Loads the index anew: after somebody else may have written or pruned.
     pub(crate) fn reload_index(&self) -> Result<Arc<Index>> {
-        let index = Arc::new(Index::load(self.storage(), &self.0.key)?);
+        let index = Arc::new(Index::load(self.storage(), &self.0.key, self.0.cache.as_ref())?);
         *self.0.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&index));
         Ok(index)
     }
@@ -217,17 +229,36 @@ impl Repository {
     /// All snapshots, oldest first.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
         let names = self.storage().list(Class::Snapshot)?;
+        if let Some(cache) = &self.0.cache {
+            let known: std::collections::HashSet<Id> = names.iter().map(|found| found.id).collect();
+            cache.keep_only(Class::Snapshot, |id| known.contains(id));
+        }
+        self.read_snapshots(&names, self.0.cache.as_ref())
+    }
+
+    /// The same, each as it is in the storage.
+    pub(crate) fn stored_snapshots(&self) -> Result<Vec<Snapshot>> {
+        self.read_snapshots(&self.storage().list(Class::Snapshot)?, None)
+    }
+
+    fn read_snapshots(&self, names: &[Stored], cache: Option<&Cache>) -> Result<Vec<Snapshot>> {
         let mut snapshots = names
             .iter()
-            .map(|found| self.snapshot(&found.id))
+            .map(|found| self.snapshot_by(&found.id, cache))
             .collect::<Result<Vec<_>>>()?;
         snapshots.sort_by_cached_key(|snapshot| (snapshot.time_ms().unwrap_or(0), snapshot.id));
         Ok(snapshots)
     }
 
+    /// As it is in the storage now.
     pub fn snapshot(&self, id: &Id) -> Result<Snapshot> {
+        self.snapshot_by(id, None)
+    }
+
+    /// From the cache only for who has just seen it listed.
+    fn snapshot_by(&self, id: &Id, cache: Option<&Cache>) -> Result<Snapshot> {
         let context = |problem: Problem| problem.context(format!("snapshot {}", id.short()));
-        let sealed = whole_file(self.storage(), Class::Snapshot, id).map_err(context)?;
+        let sealed = cached_file(self.storage(), cache, Class::Snapshot, id).map_err(context)?;
         let json = unpacked::decode(&self.0.key, &sealed, unpacked::SMALL).map_err(context)?;
         Snapshot::decode(*id, &json)
     }
@@ -238,7 +269,7 @@ impl Repository {
         let prefix = prefix.to_ascii_lowercase();
         let mut matching = names.iter().filter(|found| found.id.hex().starts_with(&prefix));
         match (matching.next(), matching.next()) {
-            (Some(only), None) => self.snapshot(&only.id),
+            (Some(only), None) => self.snapshot_by(&only.id, self.0.cache.as_ref()),
             (None, _) => Err(Problem::not_found(format!(
                 "no snapshot's id starts with “{prefix}”"
             ))),
@@ -254,7 +285,38 @@ impl Repository {
             storage: self.storage(),
             key: &self.0.key,
             index,
+            cache: None,
         })
+    }
+
+    /// For a look into a snapshot: listings may come from the cache.
+    pub(crate) fn with_cached_blobs<T>(&self, index: &Index, use_them: impl FnOnce(&Blobs<'_>) -> T) -> T {
+        use_them(&Blobs {
+            storage: self.storage(),
+            key: &self.0.key,
+            index,
+            cache: self.0.cache.as_ref(),
+        })
+    }
+
+    /// Makes a snapshot visible: the only commit point there is. Its packs and index must be stored.
+    pub(crate) fn commit(&self, lock: &Lock, snapshot: &Snapshot) -> Result<Id> {
+        // Blobs of others may be used whose writer was killed before its index was durable.
+        self.storage().settle(Class::Index)?;
+        self.put_relied_on(lock, Class::Snapshot, &snapshot.encode())
+    }
+
+    /// Stores an index or snapshot of packs that a prune may have deleted if the lock was lost.
+    pub(crate) fn put_relied_on(&self, lock: &Lock, class: Class, json: &[u8]) -> Result<Id> {
+        lock.prove()?;
+        let id = self.put_sealed(class, json)?;
+        // Whoever prunes from now on sees the file; whoever began before has taken our lock away.
+        if let Err(lost) = lock.prove() {
+            self.storage().delete(class, &id)?;
+            self.storage().settle(class)?;
+            return Err(lost);
+        }
+        Ok(id)
     }
 
     /// Writes an index, snapshot or lock file; its name.
@@ -262,8 +324,35 @@ impl Repository {
         let sealed = unpacked::encode(&self.0.key, json);
         let id = Id::of(&sealed);
         self.storage().put(class, &id, &sealed)?;
+        if let Some(cache) = &self.0.cache {
+            cache.put(class, &id, &sealed);
+        }
         Ok(id)
     }
+}
+
+/// Nothing may be there that is, or was, a repository.
+fn check_free(storage: &dyn Storage) -> Result<()> {
+    let has = |class| storage.list(class).map(|found| !found.is_empty());
+    let there = [has(Class::Config)?, has(Class::Key)?, has(Class::Snapshot)?];
+    if there == [false; 3] {
+        return Ok(());
+    }
+    let place = storage.location();
+    if there == [false, true, false] && !has(Class::Index)? && !has(Class::Pack)? {
+        return Err(Problem::new(
+            Kind::Conflict,
+            format!(
+                "there is a key at {place}, but nothing else of a repository: its creation was interrupted"
+            ),
+        )
+        .hint("delete what lies in “keys” there, then create the repository again"));
+    }
+    Err(Problem::new(
+        Kind::Conflict,
+        format!("there is a repository at {place} already"),
+    )
+    .hint("open it, or choose another place; if its config was lost, copy that back from a backup of the repository"))
 }
 
 fn read_config(storage: &dyn Storage) -> Result<Vec<u8>> {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use model::{Cancel, FileKind, Problem, Progress, Result};
 
+use crate::lock::Operation;
 use crate::tree::Tree;
 use order::Order;
 
@@ -32,12 +33,14 @@ impl Tree {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Vec<String>> {
-        let order = Order::resolve(self, wanted, into, cancel)?;
+        let _lock = self.repository.lock_to_read(Operation::Read)?;
+        let tree = &self.refreshed()?;
+        let order = Order::resolve(tree, wanted, into, cancel)?;
         progress.expect(order.count() as u64, order.bytes());
         make_root(into)?;
         order.make_directories()?;
         let mut notes = order.make_special(progress)?;
-        pieces::write(self, &order, progress, cancel)?;
+        pieces::write(tree, &order, progress, cancel)?;
         order.link_copies(progress)?;
         notes.extend(order.finish_directories()?);
         notes.extend(order.notes());

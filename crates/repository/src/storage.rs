@@ -2,7 +2,7 @@
 //!
 //! Nouns: a *class* of files, and inside it names that are [`Id`]s (the config has no name).
 //! Contract of every storage: `put` returns when the bytes are durable under their name, and writing a name that
-//! exists again is harmless; `list` gives everything or fails; a short or wrong read is an error;
+//! exists again is harmless; a deletion is durable after `settle`; `list` gives everything or fails; a short or wrong read is an error;
 //! all calls may be made from any number of threads at once.
 
 mod disk;
@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use model::{Problem, Result};
 
-pub use disk::Disk;
+pub use disk::{Change, Disk, Witness};
 pub use faulty::{Fault, Faulty, Operation};
 pub use memory::Memory;
-pub use object::Bucket;
+pub use object::{Bucket, Patience};
 
 use crate::Id;
 
@@ -56,8 +56,10 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     fn get_range(&self, class: Class, id: &Id, offset: u64, length: usize) -> Result<Vec<u8>>;
     fn list(&self, class: Class) -> Result<Vec<Stored>>;
     fn stat(&self, class: Class, id: &Id) -> Result<Option<Stored>>;
-    /// Deleting what is not there is no error.
+    /// Deleting what is not there is no error. A power cut may bring it back until [`Storage::settle`].
     fn delete(&self, class: Class, id: &Id) -> Result<()>;
+    /// What a listing of this class shows now is durable, whoever put or deleted it, even a process that was killed meanwhile.
+    fn settle(&self, class: Class) -> Result<()>;
 }
 
 /// Opens the storage at an address: the path of a folder, or `s3:…`.

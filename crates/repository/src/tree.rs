@@ -80,14 +80,10 @@ impl std::fmt::Debug for Tree {
 impl Repository {
     /// The tree of a snapshot.
     pub fn tree(&self, snapshot: &Snapshot) -> Result<Tree> {
-        let mut index = self.index()?;
-        if !index.contains(BlobKind::Tree, &snapshot.tree) {
-            // Written after our index was loaded.
-            index = self.reload_index()?;
-        }
         Ok(Tree {
             repository: self.clone(),
-            index,
+            // Others may have written or pruned since ours was loaded.
+            index: self.current_index()?,
             root: snapshot.tree,
             listings: Arc::default(),
         })
@@ -101,8 +97,25 @@ impl Tree {
     }
 
     pub(crate) fn blob(&self, kind: BlobKind, id: &Id) -> Result<Vec<u8>> {
-        self.repository
-            .with_blobs(&self.index, |blobs| blobs.load(kind, id))
+        let load = |index: &Index| {
+            self.repository
+                .with_cached_blobs(index, |blobs| blobs.load(kind, id))
+        };
+        load(&self.index).or_else(|problem| {
+            // A prune may have moved it into another pack.
+            match self.repository.current_index() {
+                Ok(index) if !Arc::ptr_eq(&index, &self.index) => load(&index),
+                _ => Err(problem),
+            }
+        })
+    }
+
+    /// The same tree, seen with the index as it is now.
+    pub(crate) fn refreshed(&self) -> Result<Self> {
+        Ok(Tree {
+            index: self.repository.current_index()?,
+            ..self.clone()
+        })
     }
 
     /// Reads a listing, its names checked.

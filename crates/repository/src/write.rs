@@ -14,6 +14,7 @@ mod blobs;
 mod feeder;
 mod packer;
 mod parent;
+mod sealer;
 mod shared;
 mod worker;
 
@@ -29,9 +30,8 @@ pub(crate) use packer::OpenPack;
 
 use crate::Id;
 use crate::format::snapshot::{Snapshot, Summary, time_text};
-use crate::lock::{Lock, Operation};
+use crate::lock::Operation;
 use crate::repository::Repository;
-use crate::storage::Class;
 use announce::Announcer;
 use feeder::Large;
 use shared::Shared;
@@ -74,7 +74,6 @@ pub struct Writer {
     jobs: Option<Sender<Job>>,
     large: Option<Sender<Large>>,
     threads: Vec<JoinHandle<()>>,
-    lock: Lock,
     parent: Option<Id>,
     finished: bool,
 }
@@ -90,7 +89,7 @@ impl Repository {
     pub fn writer(&self, parent: Option<&Snapshot>, progress: &Progress, cancel: &Cancel) -> Result<Writer> {
         self.check_writable()?;
         let lock = self.lock(Operation::Backup)?;
-        let shared = Arc::new(Shared::new(self, progress, cancel)?);
+        let shared = Arc::new(Shared::new(self, lock, progress, cancel)?);
         let announcer = Announcer::new(&shared, parent.map(|snapshot| snapshot.tree));
         let (jobs, take_jobs) = crossbeam_channel::bounded(2 * shared.threads());
         let (large, take_large) = crossbeam_channel::bounded(64);
@@ -112,7 +111,6 @@ impl Repository {
             jobs: Some(jobs),
             large: Some(large),
             threads,
-            lock,
             parent: parent.map(|snapshot| snapshot.id),
             finished: false,
         })
@@ -150,17 +148,13 @@ impl Writer {
     pub fn finish(mut self, meta: &SnapshotMeta) -> Result<Snapshot> {
         self.settle()?;
         let tree = self.shared.finish_root()?;
+        self.shared.send_rest()?;
         self.stop();
         self.shared.check()?;
-        self.shared.store_rest()?;
         self.shared.save_index(true)?;
-        self.lock.check()?;
         self.shared.check()?;
         let snapshot = self.snapshot(meta, tree);
-        let id = self
-            .shared
-            .repository
-            .put_sealed(Class::Snapshot, &snapshot.encode())?;
+        let id = self.shared.repository.commit(&self.shared.lock, &snapshot)?;
         self.finished = true;
         Ok(Snapshot { id, ..snapshot })
     }

@@ -1,20 +1,14 @@
 //! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
 
-use std::path::Path;
-
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{
-    Author, BackupId, Beginning, Cancel, Content, JobId, JobKind, MANIFEST_FILE, Manifest, ManifestPart,
-    ManifestSource, Meta, Permission, Problem, Progress, Reason, Result,
-};
-use repository::{Repository, Settled, SnapshotMeta};
+use model::{BackupId, Cancel, JobId, JobKind, Permission, Problem, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use sources::{Captured, Context, Sink};
 
 use crate::Service;
-use crate::joined::SinkOf;
+use crate::capture::{Made, capture};
 use crate::library::BackupView;
 use crate::policy::policy_of;
 use crate::work::Order;
@@ -26,15 +20,28 @@ pub struct BackupRequest {
     pub parts: Vec<String>,
     pub name: Option<String>,
     pub reason: Reason,
+    /// Patterns to leave out beside those of the source.
+    pub ignore: Vec<String>,
+}
+
+/// A backup that was queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    pub job: String,
+    /// The id that the backup will have.
+    pub backup: String,
 }
 
 /// What a job that makes a backup is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BackupOrder {
+    pub(crate) backup: String,
     pub(crate) source: String,
     pub(crate) parts: Vec<String>,
     pub(crate) name: Option<String>,
     pub(crate) reason: Reason,
+    #[serde(default)]
+    pub(crate) ignore: Vec<String>,
 }
 
 /// A backup that was made.
@@ -76,14 +83,6 @@ pub(crate) fn by_source(source: Box<dyn sources::Source>, parts: Vec<String>) ->
     Box::new(move |sink, cx| source.capture(&parts, sink, cx))
 }
 
-struct Made {
-    manifest: Manifest,
-    snapshot: repository::Snapshot,
-    files: u64,
-    bytes: u64,
-    warnings: Vec<String>,
-}
-
 impl Service {
     /// Makes a backup and waits for it.
     pub async fn backup(
@@ -94,8 +93,8 @@ impl Service {
     ) -> Result<BackupDone> {
         self.source_to_back_up(&request.source).await?;
         let (_, first) = self.opened_or_new().await?;
-        let job = self.ask_backup(request).await?;
-        let done: BackupDone = self.see_through(&job, progress, cancel).await?;
+        let asked = self.ask_backup(request).await?;
+        let done: BackupDone = self.see_through(&asked.job, progress, cancel).await?;
         Ok(BackupDone { first, ..done })
     }
 
@@ -105,22 +104,27 @@ impl Service {
         self.source_row(&source.id).await
     }
 
-    /// Queues a backup; the job's id.
-    pub async fn ask_backup(&self, request: &BackupRequest) -> Result<String> {
+    /// Queues a backup.
+    pub async fn ask_backup(&self, request: &BackupRequest) -> Result<Asked> {
         let source = self.source_to_back_up(&request.source).await?;
         // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
         self.open_source(&source)?;
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, request.reason, Some(self.caller.name()))
             .await?;
+        let backup = self.new_backup_id()?;
         let order = BackupOrder {
+            backup: backup.clone(),
             source: source.id.clone(),
             parts: request.parts.clone(),
             name: request.name.clone(),
             reason: request.reason,
+            ignore: request.ignore.clone(),
         };
-        self.ask(&Order::Backup(order), Some(&source.id), &source.node)
-            .await
+        let job = self
+            .ask(&Order::Backup(order), Some(&source.id), &source.node)
+            .await?;
+        Ok(Asked { job, backup })
     }
 
     pub(crate) async fn perform_backup(
@@ -135,9 +139,12 @@ impl Service {
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, order.reason, job.person.as_deref())
             .await?;
-        let capture = by_source(self.open_source(&source)?, order.parts.clone());
+        let capture = by_source(
+            self.open_source_without(&source, &order.ignore)?,
+            order.parts.clone(),
+        );
         let making = Making {
-            id: BackupId::new(&self.options.clock, &self.options.random)?,
+            id: order.backup.parse()?,
             job: job.id.parse()?,
             source: source.clone(),
             name: order.name.clone(),
@@ -210,6 +217,10 @@ impl Service {
         })
     }
 
+    pub(crate) fn new_backup_id(&self) -> Result<String> {
+        Ok(BackupId::new(&self.options.clock, &self.options.random)?.to_string())
+    }
+
     async fn newest_snapshot_of(&self, source: &str) -> Result<Option<String>> {
         let newest = self.catalog.list_backups(Some(source), 1).await?;
         Ok(newest.into_iter().next().map(|row| row.snapshot))
@@ -252,141 +263,6 @@ impl Service {
     }
 }
 
-/// Fills and commits one snapshot.
-fn capture(
-    repository: &Repository,
-    fill: &Capture,
-    making: &Making,
-    parent: Option<&str>,
-    version: &str,
-    cx: &Context,
-) -> Result<Made> {
-    // A parent that is gone costs time and nothing else.
-    let parent = parent.and_then(|id| repository::Id::parse(id).ok());
-    let parent = parent.and_then(|id| repository.snapshot(&id).ok());
-    cx.progress.phase("reading");
-    let writer = repository.writer(parent.as_ref(), &cx.progress, &cx.cancel)?;
-    let mut sink = SinkOf {
-        writer,
-        skipped: Vec::new(),
-        files: 0,
-        bytes: 0,
-    };
-    let captured = fill(&mut sink, cx)?;
-    cx.progress.phase("storing");
-    let settled = sink.writer.settle()?;
-    let warnings = warnings(&sink);
-    if let (true, Some(lost)) = (making.whole, warnings.first()) {
-        return Err(Problem::damaged(format!("not everything could be read: {lost}")));
-    }
-    let mut manifest = manifest(making, version, cx.now_ms)?;
-    fill_in(&mut manifest, captured, &settled);
-    let bytes = manifest.encode();
-    let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
-    sink.writer
-        .entry(Path::new(MANIFEST_FILE), meta, Content::Bytes(bytes))?;
-    let (files, bytes) = (sink.files, sink.bytes);
-    let snapshot = sink.writer.finish(&snapshot_meta(making, cx.now_ms))?;
-    Ok(Made {
-        manifest,
-        snapshot,
-        files,
-        bytes,
-        warnings,
-    })
-}
-
-fn warnings(sink: &SinkOf) -> Vec<String> {
-    let skipped = sink
-        .skipped
-        .iter()
-        .map(|(path, why)| format!("{}: {why}", path.display()));
-    let unread = sink
-        .writer
-        .unread()
-        .into_iter()
-        .map(|unread| format!("{}: {}", unread.path.display(), unread.why));
-    skipped.chain(unread).collect()
-}
-
-fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
-    let source = ManifestSource {
-        id: making.source.id.parse()?,
-        name: making.source.name.clone(),
-        kind: making.source.kind.clone(),
-        settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
-    };
-    let cairn = version.to_owned();
-    let beginning = Beginning {
-        cairn,
-        source,
-        backup: making.id,
-        reason: making.reason,
-        created: now_ms,
-    };
-    let mut manifest = Manifest::begin(beginning);
-    manifest.name.clone_from(&making.name);
-    manifest.by = Some(Author {
-        id: making.who.clone(),
-        name: making.who.clone(),
-    });
-    manifest.undoes = making.undoes;
-    Ok(manifest)
-}
-
-fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
-    let tags = [
-        "cairn".to_owned(),
-        format!("source:{}", making.source.id),
-        format!("backup:{}", making.id),
-    ];
-    SnapshotMeta {
-        time_ms: now_ms,
-        hostname: "cairn".to_owned(),
-        username: making.who.clone(),
-        paths: vec![format!("/{}", making.source.name)],
-        tags: tags.to_vec(),
-        excludes: Vec::new(),
-    }
-}
-
-fn manifest_meta(now_ms: i64, size: u64) -> Meta {
-    let time = model::Timestamp {
-        seconds: now_ms.div_euclid(1000),
-        nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32,
-    };
-    Meta {
-        mtime: time,
-        ctime: time,
-        ..Meta::file(size)
-    }
-}
-
-fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
-    let checksum = |name: &str| {
-        let found = settled.iter().find(|child| child.name == Path::new(name));
-        found
-            .and_then(|child| child.tree)
-            .map(|id| id.hex())
-            .unwrap_or_default()
-    };
-    manifest.parts = captured
-        .parts
-        .into_iter()
-        .map(|part| ManifestPart {
-            checksum: checksum(&part.name),
-            name: part.name,
-            category: part.category,
-            holds: part.holds,
-            items: part.items,
-            bytes: part.bytes,
-            warnings: part.warnings,
-        })
-        .collect();
-    manifest.left_out = captured.left_out;
-    manifest.facts = captured.facts;
-}
-
 impl BackupRequest {
     /// A manual backup of everything.
     pub fn manual(source: impl Into<String>) -> Self {
@@ -395,6 +271,7 @@ impl BackupRequest {
             parts: Vec::new(),
             name: None,
             reason: Reason::Manual,
+            ignore: Vec::new(),
         }
     }
 }

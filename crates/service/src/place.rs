@@ -3,7 +3,7 @@
 //! ```text
 //! <data>/format               "1": the version of this layout
 //! <data>/catalog.db           the catalog, unless it lies in PostgreSQL
-//! <data>/keys/                repository.password, and catalog.key, which seals the secrets in the catalog
+//! <data>/keys/                repository.password; links.key, which signs downloads; catalog.key, which seals secrets
 //! <data>/repository/          the repository `main`, unless it lies elsewhere
 //! <data>/alive/               a locked file for each process that carries jobs out
 //! <data>/outbox/              messages that no server took
@@ -138,6 +138,10 @@ impl Place {
 
     pub(crate) fn repository_password(&self) -> PathBuf {
         self.root.join("keys/repository.password")
+    }
+
+    pub(crate) fn link_key(&self) -> PathBuf {
+        self.root.join("keys/links.key")
     }
 
     pub(crate) fn catalog_key(&self) -> PathBuf {

@@ -283,6 +283,11 @@ impl Service {
             return Err(Problem::new(Kind::Refused, message)
                 .hint("give the source a guard: cairn source edit --help; or take the gate away: cairn policy set … gates.stopped=false"));
         }
+        if row.node == self.options.node {
+            let source = self.open_source(&row)?;
+            let cx = self.context("", &Progress::new(), &Cancel::new());
+            self.blocking(move || source.check_hold(&cx)).await?;
+        }
         Ok(row.node)
     }
 

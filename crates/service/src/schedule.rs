@@ -155,6 +155,8 @@ impl Service {
             return Ok(None);
         }
         let order = Order::Backup(BackupOrder {
+            backup: self.new_backup_id()?,
+            ignore: Vec::new(),
             source: source.id.clone(),
             parts: policy.parts.clone(),
             name: None,

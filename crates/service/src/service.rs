@@ -209,7 +209,10 @@ impl Service {
     }
 
     fn open_repository(&self, create: bool) -> Result<Repository> {
-        let storage = repository::storage::open(&self.repository_address())?;
+        let address = self.repository_address();
+        let storage = repository::storage::open(&address)?;
+        // Beside a folder, copies of its files would only take room.
+        let is_far = address.starts_with("s3:");
         let (password, cost) = match &self.options.password {
             Some(password) => (password.clone(), Cost::HUMAN),
             None => (self.own_password(create)?, Cost::GENERATED),
@@ -217,7 +220,7 @@ impl Service {
         let options = repository::Options {
             cost,
             clock: Arc::clone(&self.options.clock),
-            cache: Some(self.place.cache()?),
+            cache: is_far.then(|| self.place.cache()).transpose()?,
             ..repository::Options::default()
         };
         if create {

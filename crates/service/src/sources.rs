@@ -155,12 +155,27 @@ impl Service {
     }
 
     pub(crate) fn open_source(&self, row: &SourceRow) -> Result<Box<dyn sources::Source>> {
-        let settings = serde_json::from_str(&row.settings).map_err(|_| {
+        self.open_source_without(row, &[])
+    }
+
+    /// The source, with more patterns of what is left out.
+    pub(crate) fn open_source_without(
+        &self,
+        row: &SourceRow,
+        ignore: &[String],
+    ) -> Result<Box<dyn sources::Source>> {
+        let mut settings: Value = serde_json::from_str(&row.settings).map_err(|_| {
             Problem::damaged(format!(
                 "the settings of “{}” in the catalog are malformed",
                 row.name
             ))
         })?;
+        if !ignore.is_empty() {
+            let mut patterns: Vec<String> =
+                serde_json::from_value(settings["ignore"].take()).unwrap_or_default();
+            patterns.extend_from_slice(ignore);
+            settings["ignore"] = json!(patterns);
+        }
         sources::open(&row.kind, &settings, &self.forbidden())
     }
 

@@ -240,6 +240,11 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Would `hold` refuse now? For who asks, before anything is queued.
+    fn check_hold(&self, _cx: &Context) -> Result<()> {
+        Ok(())
+    }
+
     /// Is the thing in a state in which it may be restored? Stops or locks it where its settings say so; refuses
     /// with a hint otherwise. Called before the safety backup, so that this holds what the restore will find. Idempotent; when it fails
     /// half-way, `release` is called all the same.

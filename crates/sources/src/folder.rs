@@ -7,6 +7,7 @@
 //! moved away before what replaces it lies complete beside it.
 
 mod apply;
+mod beneath;
 mod capture;
 pub mod ignore_rules;
 mod links;
@@ -143,6 +144,10 @@ impl Source for Folder {
     }
     fn is_guarded(&self) -> bool {
         self.guard.is_some()
+    }
+
+    fn check_hold(&self, cx: &Context) -> Result<()> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.check(cx))
     }
 
     fn hold(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {

@@ -56,6 +56,14 @@ impl Guard {
         })
     }
 
+    /// Refuses what `hold` would refuse now.
+    pub fn check(&self, cx: &Context) -> Result<()> {
+        match (self.state(&cx.cancel)?, self.settings.when_running) {
+            (State::Stopped, _) | (_, WhenRunning::Stop) => Ok(()),
+            (state, WhenRunning::Refuse) => Err(self.refused(state)),
+        }
+    }
+
     /// Refuses, or stops the server and waits until it is.
     pub fn hold(&self, journal: &mut dyn Journal, cx: &Context) -> Result<()> {
         let patience = Patience::new(self.settings.timeout, &cx.cancel);

@@ -249,6 +249,19 @@ pub(crate) fn warm(folder: &Path) -> Outcome {
     })
 }
 
+/// Empties all files of a folder, if it is there, and moves it below another one.
+pub(crate) fn set_aside(folder: &Path, aside: &Path) -> Outcome {
+    if !folder.exists() {
+        return Ok(());
+    }
+    each_file(folder, &mut |path| {
+        File::create(path).map(|_| ()).map_err(told("cannot empty", path))
+    })?;
+    make_folder(aside)?;
+    let number = fs::read_dir(aside).map_err(told("cannot read", aside))?.count();
+    fs::rename(folder, aside.join(number.to_string())).map_err(told("cannot move", folder))
+}
+
 /// The bytes of all files below a folder; none when it is not there.
 pub(crate) fn size(folder: &Path) -> Outcome<u64> {
     let mut sum = 0;

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use super::measure::Sample;
 use super::options::Options;
+use super::pipeline::Pipeline;
 use super::programs::Program;
-use super::rows::Row;
+use super::rows::{Goal, PEAK_MIB, Row};
 use crate::run::{self, Outcome};
 
 /// What every program needed for one row, or why it could not do it; ours comes first.
@@ -17,12 +18,7 @@ pub(crate) struct Figures {
 
 pub(crate) fn of_row(figures: &Figures) -> String {
     let row = figures.row;
-    let mut text = format!(
-        "### {}\n\n{}. Goal: {}.\n\n",
-        row.name,
-        sentence(row.what),
-        row.goal
-    );
+    let mut text = format!("## {}\n\n{}.\n\n", row.name, sentence(row.what));
     text.push_str("| program | seconds | user | system | peak MiB | added MB | ours is faster by |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
     let ours = match figures.programs.first() {
@@ -36,7 +32,81 @@ pub(crate) fn of_row(figures: &Figures) -> String {
             .map_or_else(|_| failed(name), |samples| line(name, samples, others));
         text.push_str(&told);
     }
+    text.push('\n');
+    for verdict in verdicts(figures) {
+        let _ = writeln!(text, "- {}", verdict.text);
+    }
     text
+}
+
+/// What became of one goal.
+pub(crate) struct Verdict {
+    pub(crate) text: String,
+    pub(crate) is_missed: bool,
+}
+
+impl Verdict {
+    /// `seen` is told with `reached`; nothing seen is nothing measured.
+    pub(crate) fn new(goal: &str, seen: Option<(String, bool)>) -> Self {
+        let (text, is_missed) = match seen {
+            None => (format!("Goal {goal}: not measured"), false),
+            Some((seen, true)) => (format!("Goal {goal}: reached, {seen}"), false),
+            Some((seen, false)) => (format!("Goal {goal}: **missed**, {seen}"), true),
+        };
+        Verdict { text, is_missed }
+    }
+}
+
+fn verdicts(figures: &Figures) -> Vec<Verdict> {
+    let samples = |name: Option<&str>| {
+        let mut programs = figures.programs.iter();
+        let found = match name {
+            None => programs.next(),
+            Some(name) => programs.find(|(other, _)| *other == name),
+        };
+        found
+            .and_then(|(_, outcome)| outcome.as_ref().ok())
+            .filter(|samples| !samples.is_empty())
+    };
+    let of =
+        |name: Option<&str>, field: fn(&Sample) -> f64| samples(name).map(|samples| median(samples, field));
+    let seconds = |name| of(name, |sample| sample.seconds);
+    let added = |name| of(name, |sample| sample.added as f64);
+    let one = |goal: &Goal| match *goal {
+        Goal::Faster(peer, times) => {
+            let seen = seconds(Some(peer))
+                .zip(seconds(None))
+                .map(|(theirs, ours)| theirs / ours);
+            Verdict::new(
+                &format!("≥ {times}× {peer}"),
+                seen.map(|seen| (format!("{seen:.2}×"), seen >= times)),
+            )
+        }
+        Goal::Seconds(limit) => Verdict::new(
+            &format!("≤ {limit} s"),
+            seconds(None).map(|seen| (format!("{} s", time(seen)), seen <= limit)),
+        ),
+        Goal::Growth(peer, times) => {
+            let seen = added(None)
+                .zip(added(Some(peer)))
+                .map(|(ours, theirs)| ours / theirs);
+            Verdict::new(
+                &format!("≤ {times} × the bytes that {peer} adds"),
+                seen.map(|seen| (format!("{seen:.3} ×"), seen <= times)),
+            )
+        }
+    };
+    let peak = samples(None).map(|samples| {
+        let most = samples
+            .iter()
+            .map(|sample| sample.peak_kib)
+            .max()
+            .unwrap_or_default() as f64
+            / 1024.0;
+        (format!("{most:.0} MiB at most"), most <= PEAK_MIB)
+    });
+    let memory = Verdict::new(&format!("≤ {PEAK_MIB} MiB"), peak);
+    figures.row.goals.iter().map(one).chain([memory]).collect()
 }
 
 fn failed(name: &str) -> String {
@@ -62,7 +132,7 @@ fn line(name: &str, samples: &[Sample], ours: Option<f64>) -> String {
 }
 
 /// Three digits that mean something.
-fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     if seconds < 1.0 {
         format!("{seconds:.3}")
     } else {
@@ -77,7 +147,7 @@ fn sentence(text: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn median(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
+pub(crate) fn median(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
     let mut values: Vec<f64> = samples.iter().map(field).collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
@@ -87,7 +157,12 @@ fn median(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
     }
 }
 
-pub(crate) fn page(results: &[Figures], programs: &[Program], options: &Options) -> Outcome<String> {
+pub(crate) fn page(
+    results: &[Figures],
+    pipeline: Option<&Pipeline>,
+    programs: &[Program],
+    options: &Options,
+) -> Outcome<String> {
     let mut text = String::from(
         "# Results of the benches\n\nMade by `cargo xtask bench`; not edited by hand. Medians of runs that alternated \
          between the programs, on generated data in the page cache, after `sync`. \"Added\" is what the program's \
@@ -105,8 +180,24 @@ pub(crate) fn page(results: &[Figures], programs: &[Program], options: &Options)
             run::read(Command::new("sh").args(["-c", &format!("{} 2>&1 | head -n 1", program.version)]))?;
         let _ = writeln!(text, "- {}: {}", program.name, version.trim());
     }
+    text.push_str("\n## Where a goal is missed\n\n");
+    let rows = results.iter().flat_map(|result| {
+        verdicts(result)
+            .into_iter()
+            .map(|verdict| (result.row.name, verdict))
+    });
+    let missed: Vec<String> = rows
+        .chain(pipeline.iter().map(|done| ("pipeline", done.verdict())))
+        .filter(|(_, verdict)| verdict.is_missed)
+        .map(|(row, verdict)| format!("- {row}: {}\n", verdict.text))
+        .collect();
+    text.push_str(if missed.is_empty() { "Nowhere.\n" } else { "" });
+    text.extend(missed);
     for result in results {
         let _ = write!(text, "\n{}", of_row(result));
+    }
+    if let Some(done) = pipeline {
+        let _ = write!(text, "\n{}", done.section());
     }
     Ok(text)
 }
@@ -162,6 +253,52 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| 3.00× |"), "{text}");
+    }
+
+    #[test]
+    fn goals_are_reached_missed_or_not_measured() {
+        let samples = |seconds: f64| Ok(vec![sample(seconds)]);
+        let figures = Figures {
+            row: &super::super::rows::ROWS[0],
+            programs: vec![
+                ("engine", samples(1.0)),
+                ("restic", samples(3.6)),
+                ("tar+zstd", samples(1.2)),
+            ],
+        };
+        let text = of_row(&figures);
+        for expected in [
+            "- Goal ≥ 3.5× restic: reached, 3.60×",
+            "- Goal ≥ 3× rustic: not measured",
+            "- Goal ≥ 1.3× tar+zstd: **missed**, 1.20×",
+            "- Goal ≤ 256 MiB: reached, 0 MiB at most",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+        assert_eq!(
+            verdicts(&figures)
+                .iter()
+                .filter(|verdict| verdict.is_missed)
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn the_page_says_first_what_was_run_and_what_was_missed() {
+        let options = Options::read(std::path::Path::new("root"), &["engine".to_owned()]);
+        let options = options.unwrap_or_else(|sentence| panic!("{sentence}"));
+        let figures = Figures {
+            row: &super::super::rows::ROWS[0],
+            programs: vec![
+                ("engine", Ok(vec![sample(1.0)])),
+                ("restic", Ok(vec![sample(3.0)])),
+            ],
+        };
+        let page = page(&[figures], None, &[], &options).unwrap_or_else(|sentence| panic!("{sentence}"));
+        assert!(page.contains("`cargo xtask bench engine` (3 rounds)"), "{page}");
+        let missed = page.find("- first-game: Goal ≥ 3.5× restic: **missed**, 3.00×");
+        assert!(missed < page.find("## first-game") && missed.is_some(), "{page}");
     }
 
     #[test]

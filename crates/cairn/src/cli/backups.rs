@@ -16,6 +16,7 @@ pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> 
         parts: words.parts,
         name: words.name,
         reason: Reason::Manual,
+        ignore: words.ignore,
     };
     let done = watch(output, |progress, cancel| async move {
         service.backup(&request, &progress, &cancel).await

@@ -45,7 +45,7 @@ fn problems_name_the_key() {
             "“gates.approval.expires”",
         ),
         (json!({"schedule": "often"}), "“schedule”"),
-        (json!({"limit": {"most": 3}}), "“limit”"),
+        (json!({"limit": {"when_full": "rotate"}}), "“limit”"),
         (
             json!({"hooks": {"before_backup": [{"do": "dance"}]}}),
             "“hooks.before_backup[0]",

@@ -8,10 +8,30 @@ use model::{Meta, Problem, Result, Timestamp, Xattr};
 use rustix::fs::{AtFlags, CWD, Gid, Mode, Timespec, Timestamps, Uid};
 use xattr::FileExt;
 
+/// Who restores: asked once, not for each file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Restorer {
+    is_root: bool,
+    group: u32,
+}
+
+impl Restorer {
+    pub(super) fn this() -> Self {
+        Restorer {
+            is_root: rustix::process::geteuid().is_root(),
+            group: rustix::process::getegid().as_raw(),
+        }
+    }
+
+    fn must_give_away(self, meta: &Meta) -> bool {
+        self.is_root && (meta.uid, meta.gid) != (0, self.group)
+    }
+}
+
 /// For an open file.
-pub(super) fn apply_to_file(file: &File, path: &Path, meta: &Meta) -> Result<Vec<String>> {
+pub(super) fn apply_to_file(file: &File, path: &Path, meta: &Meta, who: Restorer) -> Result<Vec<String>> {
     let problem = |error: rustix::io::Errno| failed(path, error.into());
-    if is_owner_to_be_set(meta) {
+    if who.must_give_away(meta) {
         let (uid, gid) = owner(meta);
         rustix::fs::fchown(file, uid, gid).map_err(problem)?;
     }
@@ -21,7 +41,10 @@ pub(super) fn apply_to_file(file: &File, path: &Path, meta: &Meta) -> Result<Vec
             notes.push(note(path, attribute, &error));
         }
     }
-    rustix::fs::fchmod(file, Mode::from_raw_mode(meta.mode & 0o7777)).map_err(problem)?;
+    // Mostly it was made with it; looking costs less than setting.
+    if rustix::fs::fstat(file).map_err(problem)?.st_mode & 0o7777 != meta.mode & 0o7777 {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(meta.mode & 0o7777)).map_err(problem)?;
+    }
     rustix::fs::futimens(file, &times(meta)).map_err(problem)?;
     Ok(notes)
 }
@@ -46,10 +69,6 @@ pub(super) fn apply_to_path(path: &Path, meta: &Meta) -> Result<Vec<String>> {
     }
     rustix::fs::utimensat(CWD, path, &times(meta), AtFlags::SYMLINK_NOFOLLOW).map_err(problem)?;
     Ok(notes)
-}
-
-fn is_owner_to_be_set(meta: &Meta) -> bool {
-    rustix::process::geteuid().is_root() && (meta.uid, meta.gid) != (0, rustix::process::getegid().as_raw())
 }
 
 fn owner(meta: &Meta) -> (Option<Uid>, Option<Gid>) {

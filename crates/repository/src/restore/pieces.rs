@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use model::{Cancel, Problem, Progress, Result};
 
-use super::metadata;
+use super::metadata::{self, Restorer};
 use super::order::{Order, Target};
 use crate::Id;
 use crate::format::pack::{BlobKind, PackEntry};
@@ -47,6 +47,7 @@ struct Work<'a> {
     next: AtomicUsize,
     progress: &'a Progress,
     cancel: &'a Cancel,
+    restorer: Restorer,
     stopped: AtomicBool,
     failure: Mutex<Option<Problem>>,
 }
@@ -126,6 +127,7 @@ impl<'a> Work<'a> {
             next,
             progress,
             cancel,
+            restorer: Restorer::this(),
             stopped,
             failure,
         })
@@ -220,8 +222,12 @@ impl<'a> Work<'a> {
 
     fn finish_file(&self, number: usize, file: &File) -> Result<()> {
         let target = &self.order.files[number];
-        self.order
-            .note(metadata::apply_to_file(file, &target.path, &target.entry.meta)?);
+        self.order.note(metadata::apply_to_file(
+            file,
+            &target.path,
+            &target.entry.meta,
+            self.restorer,
+        )?);
         self.progress.items(1);
         Ok(())
     }
@@ -256,11 +262,17 @@ fn check_size(target: &Target, size: u64) -> Result<()> {
 /// Opens the file, or makes it with its whole length, so that what is never written stays a hole.
 fn create(target: &Target) -> Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    // The final mode at once, unless somebody must open it again for another piece. Nobody else sees it: the root is private.
+    let mode = if target.entry.content.len() <= 1 {
+        target.entry.meta.mode & 0o777
+    } else {
+        0o600
+    };
     let opened = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
+        .mode(mode)
         .custom_flags(flags)
         .open(&target.path);
     let sized = opened.and_then(|file| {

@@ -4,22 +4,32 @@
 //! that exists has all its bytes, also after a power cut. Temporary names never look like ids; listings pass over them.
 //! Folders are 0700 and files 0400, with group bits when the config is readable for its group.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+mod changes;
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use model::{Kind, Problem, Result};
 
+pub use changes::{Change, Witness};
+
 use super::{Class, Storage, Stored};
 use crate::Id;
 use crate::format::seal::random;
+use changes::Changes;
 
 /// A repository's folder.
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    changes: Changes,
+    /// Folders whose names are durable.
+    settled: Mutex<HashSet<PathBuf>>,
 }
 
 fn folder(class: Class) -> &'static str {
@@ -38,6 +48,16 @@ impl Disk {
         let root = root.into();
         Disk {
             root: std::path::absolute(&root).unwrap_or(root),
+            changes: Changes::default(),
+            settled: Mutex::default(),
+        }
+    }
+
+    /// With somebody who looks on, and may stop it at any change.
+    pub fn watched(root: impl Into<PathBuf>, witness: Box<dyn Witness>) -> Self {
+        Disk {
+            changes: Changes::watched(witness),
+            ..Disk::new(root)
         }
     }
 
@@ -59,13 +79,13 @@ impl Disk {
         let problem = |error| Problem::io(format!("cannot write {}", target.display()), error);
         let temporary = self.write_temporary(&target, bytes).map_err(problem)?;
         let placed = if new {
-            fs::hard_link(&temporary, &target)
+            self.changes.link(&temporary, &target)
         } else {
-            fs::rename(&temporary, &target)
+            self.changes.rename(&temporary, &target)
         };
         if new || placed.is_err() {
             // After a link the temporary name is one too many; after a failed rename it is left over.
-            fs::remove_file(&temporary).map_err(problem)?;
+            self.changes.remove(&temporary).map_err(problem)?;
         }
         match placed {
             Err(error) if new && error.kind() == ErrorKind::AlreadyExists => {
@@ -77,7 +97,7 @@ impl Disk {
             other => other.map_err(problem)?,
         }
         let dir = target.parent().unwrap_or(&self.root);
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(problem)
+        self.changes.sync_folder(dir).map_err(problem)
     }
 
     fn write_temporary(&self, target: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
@@ -90,46 +110,80 @@ impl Disk {
             .into_owned();
         let temporary = target.with_file_name(format!("{name}-tmp-{}", hex::encode(salt)));
         let group = self.is_shared_with_group();
-        let create = || {
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&temporary)
-        };
-        let mut file = match create() {
+        let dir = target.parent().unwrap_or(&self.root);
+        self.settle_folder(dir, group)?;
+        let mut file = match self.changes.file(&temporary) {
+            // Somebody has tidied the empty folder away.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_folder(target.parent().unwrap_or(&self.root), group)?;
-                create()?
+                self.settled().remove(dir);
+                self.settle_folder(dir, group)?;
+                self.changes.file(&temporary)?
             }
             other => other?,
         };
-        let written = file
-            .write_all(bytes)
-            .and_then(|()| file.set_permissions(Permissions::from_mode(if group { 0o440 } else { 0o400 })))
-            .and_then(|()| file.sync_all());
+        let mode = if group { 0o440 } else { 0o400 };
+        let written = self
+            .changes
+            .content(&temporary, &mut file, bytes, mode)
+            .and_then(|()| self.changes.sync(&temporary, &file));
         if let Err(error) = written {
             // A full disk must not stay full of halves; the first error is the one to tell.
-            let _ = fs::remove_file(&temporary);
+            let _ = self.changes.remove(&temporary);
             return Err(error);
         }
         Ok(temporary)
     }
+
+    /// Makes sure that a folder is there, and will be there after a power cut: it may come from a process that was killed before
+    /// its name was durable.
+    fn settle_folder(&self, path: &Path, group: bool) -> std::io::Result<()> {
+        let Some(above) = path.parent() else { return Ok(()) };
+        if self.settled().contains(path) {
+            return Ok(());
+        }
+        let is_root = path == self.root;
+        if is_root && self.root.join("config").exists() {
+            // The config became durable after the root.
+            return Ok(());
+        }
+        if !is_root && path.starts_with(&self.root) {
+            self.settle_folder(above, group)?;
+        }
+        let mode = if group { 0o770 } else { 0o700 };
+        match self.changes.folder(path, mode) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.settle_folder(above, group)?;
+                return self.settle_folder(path, group);
+            }
+            other => other?,
+        }
+        // Whatever is there before the sync is durable after it.
+        let beside = if is_root { Vec::new() } else { folders_in(above)? };
+        match self.changes.sync_folder(above) {
+            // Above the root others rule, and may not let us look.
+            Err(error) if is_root && error.kind() == ErrorKind::PermissionDenied => {}
+            other => other?,
+        }
+        self.settled().extend(beside);
+        self.settled().insert(path.to_path_buf());
+        Ok(())
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Makes a folder, and durably its name in the folder above.
-fn make_folder(path: &Path, group: bool) -> std::io::Result<()> {
-    let Some(above) = path.parent() else { return Ok(()) };
-    let mode = if group { 0o770 } else { 0o700 };
-    match DirBuilder::new().mode(mode).create(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_folder(above, group)?;
-            return make_folder(path, group);
+fn folders_in(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders.push(entry.path());
         }
-        other => other?,
     }
-    File::open(above)?.sync_all()
+    Ok(folders)
 }
 
 fn missing(class: Class, path: &Path) -> Problem {
@@ -205,12 +259,32 @@ impl Storage for Disk {
 
     fn delete(&self, class: Class, id: &Id) -> Result<()> {
         let path = self.path(class, id);
-        match fs::remove_file(&path) {
+        match self.changes.remove(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Problem::io(format!("cannot delete {}", path.display()), error))
             }
             _ => Ok(()),
         }
+    }
+
+    fn settle(&self, class: Class) -> Result<()> {
+        let dir = self.root.join(folder(class));
+        let mut dirs = if class == Class::Pack {
+            sub_folders(&dir)?
+        } else {
+            Vec::new()
+        };
+        dirs.push(dir);
+        for dir in dirs {
+            match self.changes.sync_folder(&dir) {
+                // Nothing was ever put there.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => {
+                    other.map_err(|error| Problem::io(format!("cannot sync {}", dir.display()), error))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -205,4 +205,12 @@ impl Storage for Faulty {
         let delete = || self.inner.delete(class, id);
         self.change(Operation::Delete(class, *id), &delete, &|| Ok(()))
     }
+
+    fn settle(&self, class: Class) -> Result<()> {
+        if self.is_down() {
+            Err(down())
+        } else {
+            self.inner.settle(class)
+        }
+    }
 }

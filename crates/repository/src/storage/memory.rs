@@ -112,4 +112,8 @@ impl Storage for Memory {
         self.lock().remove(&key(class, id));
         Ok(())
     }
+
+    fn settle(&self, _: Class) -> Result<()> {
+        Ok(())
+    }
 }

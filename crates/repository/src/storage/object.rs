@@ -4,86 +4,44 @@
 //! retried for a while, a length that does not fit is an error. Credentials come from the environment (`AWS_…`), never from the
 //! address.
 
+mod address;
+mod patience;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{Kind, Problem, Result};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig,
-    WriteMultipart,
+    GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart,
 };
 use tokio::runtime::Runtime;
 
+pub use patience::Patience;
+
 use super::{Class, Storage, Stored};
 use crate::Id;
+use address::Address;
+use patience::{has_status, wrong_answer};
 
 /// Larger files go up in parts.
-const AT_ONCE: usize = 16 << 20;
+const AT_ONCE: u64 = 16 << 20;
 
 /// A bucket, and a prefix in it.
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     location: String,
+    patience: Patience,
     runtime: Option<Runtime>,
 }
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bucket({})", self.location)
-    }
-}
-
-/// `s3:https://host[:port]/bucket[/prefix]` or `s3://bucket[/prefix]`.
-struct Address {
-    endpoint: Option<String>,
-    bucket: String,
-    prefix: String,
-}
-
-impl Address {
-    fn parse(address: &str) -> Result<Self> {
-        let wrong = |why: &str| {
-            Problem::invalid(format!("“{address}” is not the address of a bucket: {why}"))
-                .hint("write s3:https://host/bucket/prefix, or s3://bucket/prefix")
-        };
-        let (endpoint, rest) = match address.strip_prefix("s3://") {
-            Some(rest) => (None, rest),
-            None => {
-                let url = address
-                    .strip_prefix("s3:")
-                    .ok_or_else(|| wrong("it does not begin with s3:"))?;
-                let (scheme, rest) = url
-                    .split_once("://")
-                    .ok_or_else(|| wrong("the host's https:// is missing"))?;
-                if !matches!(scheme, "http" | "https") {
-                    return Err(wrong("only http and https are spoken"));
-                }
-                let (host, rest) = rest
-                    .split_once('/')
-                    .ok_or_else(|| wrong("the bucket is missing"))?;
-                if host.contains('@') {
-                    return Err(Problem::invalid(
-                        "credentials do not belong into an address: they would be shown and logged",
-                    )
-                    .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"));
-                }
-                (Some(format!("{scheme}://{host}")), rest)
-            }
-        };
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() {
-            return Err(wrong("the bucket is missing"));
-        }
-        Ok(Address {
-            endpoint,
-            bucket: bucket.to_owned(),
-            prefix: prefix.trim_matches('/').to_owned(),
-        })
     }
 }
 
@@ -95,6 +53,11 @@ impl Bucket {
 
     /// With settings on top of those from the environment: (name as in `AWS_…`, in lower case; value).
     pub fn open_with(address: &str, settings: &[(&str, &str)]) -> Result<Self> {
+        Bucket::open_patiently(address, settings, &Patience::default())
+    }
+
+    /// As `open_with`, with more or less patience than usual.
+    pub fn open_patiently(address: &str, settings: &[(&str, &str)], patience: &Patience) -> Result<Self> {
         // Another part of the process may have chosen it already: then that choice stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let parsed = Address::parse(address)?;
@@ -102,23 +65,12 @@ impl Bucket {
             .endpoint
             .as_ref()
             .is_some_and(|endpoint| endpoint.starts_with("http://"));
-        let client = ClientOptions::new()
-            .with_allow_http(plain_http)
-            .with_timeout(Duration::from_mins(2))
-            .with_connect_timeout(Duration::from_secs(15));
-        let retry = RetryConfig {
-            backoff: BackoffConfig {
-                init_backoff: Duration::from_millis(100),
-                max_backoff: Duration::from_secs(5),
-                base: 2.0,
-            },
-            max_retries: 8,
-            retry_timeout: Duration::from_secs(90),
-        };
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(&parsed.bucket)
-            .with_client_options(client)
-            .with_retry(retry);
+            .with_client_options(patience.client().with_allow_http(plain_http))
+            .with_retry(patience.retry())
+            // Every server knows how to delete one thing, and repeating that is harmless.
+            .with_disable_bulk_delete(true);
         if let Some(endpoint) = &parsed.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
@@ -134,10 +86,10 @@ impl Bucket {
         let store = builder
             .build()
             .map_err(|error| Problem::invalid(format!("cannot use {address}: {error}")))?;
-        Bucket::over(Arc::new(store), &parsed.prefix, address)
+        Bucket::over(Arc::new(store), &parsed.prefix, address, *patience)
     }
 
-    fn over(store: Arc<dyn ObjectStore>, prefix: &str, location: &str) -> Result<Self> {
+    fn over(store: Arc<dyn ObjectStore>, prefix: &str, location: &str, patience: Patience) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("storage")
@@ -148,20 +100,27 @@ impl Bucket {
             store,
             prefix: Path::from(prefix),
             location: location.to_owned(),
+            patience,
             runtime: Some(runtime),
         })
     }
 
-    /// Runs on the storage's own threads, so that it may be called from anywhere.
-    fn wait<T: Send + 'static>(
+    /// Asks with patience, on the storage's own threads, so that it may be called from anywhere.
+    fn insist<T, F>(
         &self,
-        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
-    ) -> object_store::Result<T> {
+        ask: impl Fn(Arc<dyn ObjectStore>) -> F + Send + Sync + 'static,
+    ) -> object_store::Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = object_store::Result<T>> + Send + 'static,
+    {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
+        let (store, patience) = (Arc::clone(&self.store), self.patience);
         if let Some(runtime) = &self.runtime {
             runtime.spawn(async move {
+                let answer = patience.insist(|| ask(Arc::clone(&store))).await;
                 // The receiver waits until it is answered.
-                let _ = send.send(work.await);
+                let _ = send.send(answer);
             });
         }
         let stopped = |_| object_store::Error::Generic {
@@ -221,56 +180,84 @@ impl Bucket {
 
     fn put_with(&self, class: Class, id: &Id, bytes: &[u8], mode: PutMode) -> Result<()> {
         let path = self.path(class, id);
-        let store = Arc::clone(&self.store);
-        let (target, payload) = (path.clone(), bytes.to_vec());
-        let put = self.wait(async move {
-            if payload.len() > AT_ONCE && mode == PutMode::Overwrite {
-                let mut parts =
-                    WriteMultipart::new_with_chunk_size(store.put_multipart(&target).await?, 8 << 20);
-                parts.write(&payload);
-                return parts.finish().await.map(|_| ());
-            }
-            store
-                .put_opts(&target, PutPayload::from(payload), mode.into())
-                .await
-                .map(|_| ())
-        });
-        put.map_err(|error| self.problem("write", &path, error))?;
-        match self.stat(class, id)? {
-            Some(stored) if stored.size == bytes.len() as u64 => Ok(()),
-            _ => Err(Problem::new(
-                Kind::Unavailable,
-                format!(
-                    "{path} at {} has another length than what was written",
-                    self.location
-                ),
-            )),
-        }
+        let (target, payload) = (path.clone(), PutPayload::from(bytes.to_vec()));
+        let put = self.insist(move |store| upload(store, target.clone(), payload.clone(), mode.clone()));
+        put.map_err(|error| self.problem("write", &path, error))
     }
 
     fn range(&self, class: Class, id: &Id, range: Option<Range<u64>>) -> Result<Vec<u8>> {
         let path = self.path(class, id);
-        let (store, target) = (Arc::clone(&self.store), path.clone());
-        let length = range.as_ref().map(|range| range.end - range.start);
-        let read = self.wait(async move {
-            match range {
-                Some(range) => store.get_range(&target, range).await.map(|bytes| (bytes, None)),
-                None => {
-                    let answer = store.get(&target).await?;
-                    let size = answer.meta.size;
-                    Ok((answer.bytes().await?, Some(size)))
+        let wanted = range.as_ref().map(|range| range.end - range.start);
+        let target = path.clone();
+        let read = self.insist(move |store| download(store, target.clone(), range.clone()));
+        let is_short = match &read {
+            Ok(bytes) => wanted.is_some_and(|wanted| wanted != bytes.len() as u64),
+            Err(error) => has_status(error, 416),
+        };
+        if is_short {
+            return Err(Problem::damaged(format!(
+                "{path} at {} is shorter than it must be",
+                self.location
+            )));
+        }
+        read.map_err(|error| self.problem("read", &path, error))
+    }
+}
+
+/// Writes, and looks whether it arrived.
+async fn upload(
+    store: Arc<dyn ObjectStore>,
+    target: Path,
+    payload: PutPayload,
+    mode: PutMode,
+) -> object_store::Result<()> {
+    let length = payload.content_length() as u64;
+    if length > AT_ONCE && mode == PutMode::Overwrite {
+        let mut parts = WriteMultipart::new_with_chunk_size(store.put_multipart(&target).await?, 8 << 20);
+        for part in payload {
+            parts.put(part);
+        }
+        parts.finish().await?;
+    } else {
+        match store.put_opts(&target, payload.clone(), mode.into()).await {
+            // It may be there from the last time we asked, whose answer was lost.
+            Err(error @ object_store::Error::AlreadyExists { .. }) => {
+                let there = store.get(&target).await?.bytes().await?;
+                if !payload.iter().flatten().eq(there.iter()) {
+                    return Err(error);
                 }
             }
-        });
-        let (bytes, size) = read.map_err(|error| self.problem("read", &path, error))?;
-        match length.or(size) {
-            Some(wanted) if wanted != bytes.len() as u64 => Err(Problem::damaged(format!(
-                "{path} at {}: {} bytes came instead of {wanted}",
-                self.location,
-                bytes.len()
-            ))),
-            _ => Ok(bytes.to_vec()),
+            written => written.map(|_| ())?,
         }
+    }
+    match store.head(&target).await {
+        Ok(meta) if meta.size == length => Ok(()),
+        Ok(meta) => Err(wrong_answer(&format!("{} of {length} bytes arrived", meta.size))),
+        Err(object_store::Error::NotFound { .. }) => Err(wrong_answer("what it has taken is not there")),
+        Err(error) => Err(error),
+    }
+}
+
+/// All of it, or of this range what there is.
+async fn download(
+    store: Arc<dyn ObjectStore>,
+    target: Path,
+    range: Option<Range<u64>>,
+) -> object_store::Result<Vec<u8>> {
+    let options = GetOptions {
+        range: range.map(Into::into),
+        ..GetOptions::default()
+    };
+    let answer = store.get_opts(&target, options).await?;
+    let promised = answer.range.end - answer.range.start;
+    let bytes = answer.bytes().await?;
+    match bytes.len() as u64 {
+        // No file of a repository is empty.
+        0 => Err(wrong_answer("its body is empty")),
+        length if length != promised => Err(wrong_answer(&format!(
+            "{length} bytes came instead of {promised}"
+        ))),
+        _ => Ok(bytes.to_vec()),
     }
 }
 
@@ -312,17 +299,10 @@ impl Storage for Bucket {
             return Ok(self.stat(class, &Id::default())?.into_iter().collect());
         }
         let folder = self.folder(class);
-        let (store, below) = (Arc::clone(&self.store), folder.clone());
-        let listed = self.wait(async move {
-            let mut stream = store.list(Some(&below));
-            let mut found = Vec::new();
-            while let Some(meta) = futures_next(&mut stream).await {
-                found.push(meta?);
-            }
-            Ok(found)
-        });
+        let below = folder.clone();
+        let listed = self.insist(move |store| all_below(store, below.clone()));
         let listed = listed.map_err(|error| self.problem("list", &folder, error))?;
-        let stored = |meta: object_store::ObjectMeta| {
+        let stored = |meta: ObjectMeta| {
             let id = Id::parse(meta.location.filename()?).ok()?;
             Some(Stored {
                 id,
@@ -335,8 +315,9 @@ impl Storage for Bucket {
 
     fn stat(&self, class: Class, id: &Id) -> Result<Option<Stored>> {
         let path = self.path(class, id);
-        let (store, target) = (Arc::clone(&self.store), path.clone());
-        match self.wait(async move { store.head(&target).await }) {
+        let target = path.clone();
+        let was_empty = Arc::new(AtomicBool::new(false));
+        match self.insist(move |store| look(store, target.clone(), Arc::clone(&was_empty))) {
             Ok(meta) => {
                 let modified_ms = Some(meta.last_modified.timestamp_millis());
                 Ok(Some(Stored {
@@ -352,12 +333,43 @@ impl Storage for Bucket {
 
     fn delete(&self, class: Class, id: &Id) -> Result<()> {
         let path = self.path(class, id);
-        let (store, target) = (Arc::clone(&self.store), path.clone());
-        match self.wait(async move { store.delete(&target).await }) {
+        let target = path.clone();
+        match self.insist(move |store| remove(store, target.clone())) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.problem("delete", &path, error)),
         }
     }
+
+    /// What a bucket has answered to is durable.
+    fn settle(&self, _: Class) -> Result<()> {
+        Ok(())
+    }
+}
+
+async fn all_below(store: Arc<dyn ObjectStore>, below: Path) -> object_store::Result<Vec<ObjectMeta>> {
+    let mut stream = store.list(Some(&below));
+    let mut found = Vec::new();
+    while let Some(meta) = futures_next(&mut stream).await {
+        found.push(meta?);
+    }
+    Ok(found)
+}
+
+/// That something is empty is believed when it is said twice.
+async fn look(
+    store: Arc<dyn ObjectStore>,
+    target: Path,
+    was_empty: Arc<AtomicBool>,
+) -> object_store::Result<ObjectMeta> {
+    let meta = store.head(&target).await?;
+    if meta.size == 0 && !was_empty.swap(true, Ordering::Relaxed) {
+        return Err(wrong_answer("it says that nothing is in it"));
+    }
+    Ok(meta)
+}
+
+async fn remove(store: Arc<dyn ObjectStore>, target: Path) -> object_store::Result<()> {
+    store.delete(&target).await
 }
 
 /// The next item of a stream, without a crate for streams.

@@ -4,28 +4,30 @@ use std::sync::Arc;
 
 use model::{Cancel, Progress, Result};
 
-use super::packer::{self, Sealer};
+use super::packer;
+use super::sealer::Sealer;
 use super::shared::Shared;
 use crate::Id;
 use crate::format::pack::BlobKind;
-use crate::lock::{Lock, Operation};
+use crate::format::snapshot::Snapshot;
+use crate::lock::Operation;
 use crate::repository::Repository;
 
 pub(crate) struct BlobWriter {
     shared: Arc<Shared>,
+    sealer: Sealer,
     storers: Vec<std::thread::JoinHandle<()>>,
-    lock: Lock,
 }
 
 impl BlobWriter {
     pub(crate) fn new(repository: &Repository, cancel: &Cancel) -> Result<Self> {
         let lock = repository.lock(Operation::CopyInto)?;
-        let shared = Arc::new(Shared::new(repository, &Progress::new(), cancel)?);
+        let shared = Arc::new(Shared::new(repository, lock, &Progress::new(), cancel)?);
         let storers = packer::spawn_storers(&shared)?;
         Ok(BlobWriter {
             shared,
+            sealer: Sealer::new(),
             storers,
-            lock,
         })
     }
 
@@ -35,16 +37,16 @@ impl BlobWriter {
 
     pub(crate) fn blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<()> {
         self.shared.check()?;
-        Sealer::new(&self.shared).blob(kind, plain).map(|_| ())
+        self.sealer.blob(&self.shared, kind, plain).map(|_| ())
     }
 
-    /// Everything that was written is durable and indexed.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Commits a snapshot of what was written.
+    pub(crate) fn finish(mut self, snapshot: &Snapshot) -> Result<Id> {
+        self.shared.send_rest()?;
         self.end();
         self.shared.check()?;
-        self.shared.store_rest()?;
         self.shared.save_index(true)?;
-        self.lock.check()
+        self.shared.repository.commit(&self.shared.lock, snapshot)
     }
 
     fn end(&mut self) {

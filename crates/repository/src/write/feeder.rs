@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -60,25 +60,26 @@ pub(super) struct Looked {
 
 impl Looked {
     pub(super) fn at(file: &File) -> io::Result<Self> {
-        let meta = file.metadata()?;
-        let time = |seconds, nanos: i64| Timestamp {
-            seconds,
-            nanos: nanos as u32,
-        };
-        Ok(Looked {
-            size: meta.len(),
-            mtime: time(meta.mtime(), meta.mtime_nsec()),
-            ctime: time(meta.ctime(), meta.ctime_nsec()),
-        })
+        Ok(Looked::from(&rustix::fs::fstat(file)?))
+    }
+
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        let time = |seconds, nanos| Timestamp { seconds, nanos };
+        Looked {
+            size: stat.st_size as u64,
+            mtime: time(stat.st_mtime, stat.st_mtime_nsec as u32),
+            ctime: time(stat.st_ctime, stat.st_ctime_nsec as u32),
+        }
     }
 }
 
 /// Opens a regular file without following a link, and without waiting for a fifo that took its place.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
+pub(super) fn open_file(path: &Path) -> io::Result<(File, Looked)> {
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
+    let stat = rustix::fs::fstat(&file)?;
+    if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile {
+        Ok((file, Looked::from(&stat)))
     } else {
         Err(io::Error::other("it is no regular file any more"))
     }
@@ -172,8 +173,7 @@ fn feed(
             failed: false,
         }),
         Content::Path { path, .. } => {
-            let file = open_file(&path)?;
-            let before = Looked::at(&file)?;
+            let (file, before) = open_file(&path)?;
             let size = cuts.all(&file)?;
             let after = Looked::at(&file)?;
             if large.from_disk && (after != before || size != after.size) {
@@ -205,15 +205,22 @@ impl Cuts<'_> {
     /// Cuts a stream to its end; its length.
     fn all(&mut self, mut stream: impl Read) -> io::Result<u64> {
         let mut rest: Vec<u8> = Vec::new();
+        let mut searched = 0;
         loop {
             let mut block = self.buffers.get();
-            block.resize(MAX_CHUNK, 0);
+            // Without a cut in all of the rest, twice as much is looked at.
+            let length = self.cutter.block().max(2 * rest.len()).min(MAX_CHUNK);
+            if block.len() < length {
+                block.resize(length, 0);
+            }
             block[..rest.len()].copy_from_slice(&rest);
-            let (filled, ended) = fill(&mut stream, &mut block, rest.len())?;
-            let chunks = self.cut(&block[..filled], ended);
+            let (filled, ended) = fill(&mut stream, &mut block[..length], rest.len())?;
+            let chunks = self.cut(&block[..filled], ended, searched);
             let used = chunks.iter().sum::<usize>();
             rest.clear();
             rest.extend_from_slice(&block[used..filled]);
+            // A cut at the very end was not taken for one.
+            searched = rest.len().saturating_sub(1);
             self.send(block, chunks)?;
             if ended {
                 return Ok(self.size);
@@ -221,12 +228,14 @@ impl Cuts<'_> {
         }
     }
 
-    /// Lengths of the whole chunks of a block. What is left may go on in the next one.
-    fn cut(&self, block: &[u8], ended: bool) -> Vec<usize> {
+    /// Lengths of the whole chunks of a block. What is left may go on in the next one. The first `searched` bytes hold no cut.
+    fn cut(&self, block: &[u8], ended: bool, mut searched: usize) -> Vec<usize> {
+        let gear = &self.shared.repository.0.gear;
         let mut chunks = Vec::new();
         let mut at = 0;
         while at < block.len() {
-            let length = self.cutter.cut(&self.shared.repository.0.gear, &block[at..]);
+            let length = self.cutter.cut_after(gear, &block[at..], searched);
+            searched = 0;
             let whole = at + length < block.len() || ended || length >= self.cutter.wants();
             if !whole {
                 break;
@@ -239,6 +248,7 @@ impl Cuts<'_> {
 
     fn send(&mut self, bytes: Vec<u8>, chunks: Vec<usize>) -> io::Result<()> {
         if chunks.is_empty() {
+            let _ = self.buffers.give.try_send(bytes);
             return Ok(());
         }
         self.size += chunks.iter().sum::<usize>() as u64;

@@ -15,7 +15,7 @@ pub(super) fn load(shared: &Shared, tree: Id) -> Option<Known> {
     let load = || -> Result<Vec<Node>> {
         let json = shared
             .repository
-            .with_blobs(&shared.index, |blobs| blobs.load(BlobKind::Tree, &tree))?;
+            .with_cached_blobs(&shared.index, |blobs| blobs.load(BlobKind::Tree, &tree))?;
         tree::decode(&json)
     };
     load().ok().map(|nodes| Known {

@@ -14,19 +14,24 @@ use crate::Id;
 use crate::format::pack::BlobKind;
 use crate::format::snapshot::Summary;
 use crate::index::Index;
+use crate::lock::Lock;
 use crate::repository::Repository;
 
 const SHARDS: usize = 16;
 
 pub(super) struct Shared {
     pub(super) repository: Repository,
+    pub(super) lock: Lock,
     pub(super) index: Arc<Index>,
     pub(super) progress: Progress,
     pub(super) packer: Packer,
     pub(super) counts: Counts,
     pub(super) assembly: Mutex<Assembly>,
     cancel: Cancel,
+    /// Nobody goes on.
     failed: AtomicBool,
+    /// Nothing more is stored.
+    broken: AtomicBool,
     failure: Mutex<Option<Problem>>,
     unread: Mutex<Vec<Unread>>,
     /// Blobs that this run has taken on, by the first bits of their id.
@@ -68,9 +73,15 @@ pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<J
 }
 
 impl Shared {
-    pub(super) fn new(repository: &Repository, progress: &Progress, cancel: &Cancel) -> Result<Self> {
+    pub(super) fn new(
+        repository: &Repository,
+        lock: Lock,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         Ok(Shared {
             repository: repository.clone(),
+            lock,
             index: repository.current_index()?,
             progress: progress.clone(),
             packer: Packer::new(repository.0.options.threads, repository.0.options.pack_size),
@@ -78,6 +89,7 @@ impl Shared {
             assembly: Mutex::new(Assembly::new()),
             cancel: cancel.clone(),
             failed: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             failure: Mutex::new(None),
             unread: Mutex::default(),
             claimed: Default::default(),
@@ -102,14 +114,19 @@ impl Shared {
         self.failed.load(Relaxed) || self.cancel.is_cancelled()
     }
 
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
     /// The first problem is the one that is told.
     pub(super) fn fail(&self, problem: Problem) {
         lock(&self.failure).get_or_insert(problem);
+        self.broken.store(true, Relaxed);
         self.failed.store(true, Relaxed);
         self.wake();
     }
 
-    /// Everybody stops; nothing more is stored.
+    /// Everybody stops; packs that are full already are stored, for the next try.
     pub(super) fn abandon(&self) {
         self.failed.store(true, Relaxed);
         self.wake();

@@ -1,7 +1,7 @@
 //! Hashes, compresses, seals and packs; and writes listings.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -10,12 +10,13 @@ use model::{Content, Result};
 use super::Unread;
 use super::assembly::{Ready, Slot};
 use super::feeder::{Looked, StreamState, Streamed, open_file};
-use super::packer::Sealer;
+use super::sealer::Sealer;
 use super::shared::{Shared, lock};
 use crate::Id;
-use crate::chunk::SMALL;
+use crate::chunk::MAX_CHUNK;
 use crate::format::pack::BlobKind;
 use crate::format::tree::{self, Node};
+use crate::hash;
 
 /// Work for a worker.
 pub(super) enum Job {
@@ -42,11 +43,11 @@ pub(super) struct Block {
 }
 
 pub(super) fn run(shared: &Shared, jobs: &Receiver<Job>) {
-    let mut sealer = Sealer::new(shared);
-    let mut buffer = Vec::with_capacity(SMALL as usize + 1);
+    let mut sealer = Sealer::new();
+    let mut buffers = [Vec::new(), Vec::new()];
     for job in jobs {
         let done = match job {
-            Job::Batch(files) => batch(shared, &mut sealer, &mut buffer, files),
+            Job::Batch(files) => batch(shared, &mut sealer, &mut buffers, files),
             Job::Block(block) => self::block(shared, &mut sealer, *block),
             Job::Listing(ready) => {
                 let done = listings(shared, &mut sealer, Some(*ready));
@@ -60,33 +61,79 @@ pub(super) fn run(shared: &Shared, jobs: &Receiver<Job>) {
     }
 }
 
-fn batch(shared: &Shared, sealer: &mut Sealer<'_>, buffer: &mut Vec<u8>, files: Vec<Small>) -> Result<()> {
-    for file in files {
-        let done = if shared.is_stopped() {
-            Ok(())
-        } else {
-            small(shared, sealer, buffer, file)
-        };
-        shared.end();
-        done?;
+/// Two at a time: they are hashed together.
+fn batch(
+    shared: &Shared,
+    sealer: &mut Sealer,
+    [first, second]: &mut [Vec<u8>; 2],
+    files: Vec<Small>,
+) -> Result<()> {
+    let mut files = files.into_iter();
+    let mut done = Ok(());
+    while let Some(one) = files.next() {
+        let two = files.next();
+        let count = 1 + usize::from(two.is_some());
+        if done.is_ok() && !shared.is_stopped() {
+            let one = Taken::from(one, first);
+            let two = two.map(|two| Taken::from(two, second));
+            done = small(shared, sealer, (one, first), two.map(|two| (two, &**second)));
+        }
+        (0..count).for_each(|_| shared.end());
     }
-    Ok(())
+    done
 }
 
-fn small(shared: &Shared, sealer: &mut Sealer<'_>, buffer: &mut Vec<u8>, file: Small) -> Result<()> {
-    buffer.clear();
-    let read = match file.content {
-        Content::Bytes(bytes) => {
-            *buffer = bytes;
-            Ok(None)
+/// A file whose bytes are in a buffer.
+struct Taken {
+    slot: Slot,
+    path: PathBuf,
+    read: io::Result<Option<Looked>>,
+}
+
+impl Taken {
+    fn from(file: Small, buffer: &mut Vec<u8>) -> Self {
+        buffer.clear();
+        let read = match file.content {
+            Content::Bytes(bytes) => {
+                *buffer = bytes;
+                Ok(None)
+            }
+            Content::Path { path, .. } => read_small(&path, buffer).map(Some),
+            Content::Stream { open, .. } => open()
+                .and_then(|mut stream| stream.read_to_end(buffer))
+                .map(|_| None),
+            Content::None => Ok(None),
+        };
+        Taken {
+            slot: file.slot,
+            path: file.path,
+            read,
         }
-        Content::Path { path, .. } => read_small(&path, buffer).map(Some),
-        Content::Stream { open, .. } => open()
-            .and_then(|mut stream| stream.read_to_end(buffer))
-            .map(|_| None),
-        Content::None => Ok(None),
+    }
+}
+
+fn small(
+    shared: &Shared,
+    sealer: &mut Sealer,
+    (one, bytes): (Taken, &[u8]),
+    two: Option<(Taken, &[u8])>,
+) -> Result<()> {
+    let Some((two, more)) = two else {
+        return store_small(shared, sealer, one, bytes, None);
     };
-    let looked = match read {
+    let [id, id_of_two] = hash::pair(bytes, more);
+    store_small(shared, sealer, one, bytes, Some(id))?;
+    store_small(shared, sealer, two, more, Some(id_of_two))
+}
+
+fn store_small(
+    shared: &Shared,
+    sealer: &mut Sealer,
+    file: Taken,
+    bytes: &[u8],
+    id: Option<Id>,
+) -> Result<()> {
+    let looked = match file.read {
         Ok(looked) => looked,
         Err(error) => {
             shared.unreadable(Unread {
@@ -98,11 +145,17 @@ fn small(shared: &Shared, sealer: &mut Sealer<'_>, buffer: &mut Vec<u8>, file: S
             return listings(shared, sealer, ready);
         }
     };
-    let mut content = Vec::new();
-    for chunk in buffer.chunks(crate::chunk::MAX_CHUNK) {
-        content.push(sealer.blob(BlobKind::Data, chunk)?);
-    }
-    let size = buffer.len() as u64;
+    let content = match id {
+        Some(id) if (1..=MAX_CHUNK).contains(&bytes.len()) => {
+            sealer.named(shared, BlobKind::Data, id, bytes)?;
+            vec![id]
+        }
+        _ => bytes
+            .chunks(MAX_CHUNK)
+            .map(|chunk| sealer.blob(shared, BlobKind::Data, chunk))
+            .collect::<Result<_>>()?,
+    };
+    let size = bytes.len() as u64;
     shared.progress.items(1);
     shared.progress.bytes(size);
     let mut changed = false;
@@ -121,31 +174,39 @@ fn small(shared: &Shared, sealer: &mut Sealer<'_>, buffer: &mut Vec<u8>, file: S
 }
 
 /// Reads a file whole; once more when it changed meanwhile.
-fn read_small(path: &std::path::Path, buffer: &mut Vec<u8>) -> std::io::Result<Looked> {
-    let mut file = open_file(path)?;
-    let before = Looked::at(&file)?;
-    file.read_to_end(buffer)?;
-    let after = Looked::at(&file)?;
-    if after == before && buffer.len() as u64 == after.size {
-        return Ok(after);
+fn read_small(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Looked> {
+    let (mut file, before) = open_file(path)?;
+    buffer.resize(before.size as usize, 0);
+    // As long as it says that it is, and still that long afterwards: there is no end to be read.
+    let read = file.read_exact(buffer);
+    if read.is_ok() && Looked::at(&file)? == before {
+        return Ok(before);
     }
     buffer.clear();
-    let mut again = open_file(path)?;
-    let before = Looked::at(&again)?;
+    let (mut again, before) = open_file(path)?;
     again.read_to_end(buffer)?;
     Ok(before)
 }
 
-fn block(shared: &Shared, sealer: &mut Sealer<'_>, block: Block) -> Result<()> {
-    let mut at = 0;
-    let mut ids = Vec::with_capacity(block.chunks.len());
+fn block(shared: &Shared, sealer: &mut Sealer, block: Block) -> Result<()> {
+    let mut rest = block.bytes.as_slice();
+    let mut chunks = Vec::with_capacity(block.chunks.len());
     for length in &block.chunks {
-        if shared.is_stopped() {
-            break;
+        let (chunk, after) = rest.split_at(*length);
+        chunks.push(chunk);
+        rest = after;
+    }
+    let mut ids = Vec::with_capacity(chunks.len());
+    for group in chunks.chunks(at_once(&block.chunks)) {
+        let hashed = hash::all(group);
+        for (id, chunk) in hashed.iter().zip(group) {
+            if shared.is_stopped() {
+                break;
+            }
+            sealer.named(shared, BlobKind::Data, *id, chunk)?;
+            shared.progress.bytes(chunk.len() as u64);
         }
-        ids.push(sealer.blob(BlobKind::Data, &block.bytes[at..at + length])?);
-        shared.progress.bytes(*length as u64);
-        at += length;
+        ids.extend(hashed);
     }
     // When nobody waits for it, the block is freed instead.
     let _ = block.recycle.try_send(block.bytes);
@@ -159,6 +220,15 @@ fn block(shared: &Shared, sealer: &mut Sealer<'_>, block: Block) -> Result<()> {
         finish_stream(shared, &block.file);
     }
     Ok(())
+}
+
+/// How many chunks are hashed before the first is stored: small ones are then still near the processor.
+fn at_once(lengths: &[usize]) -> usize {
+    const NEAR: usize = 256 << 10;
+    match lengths.first() {
+        Some(first) if 2 * first <= NEAR => NEAR / first / 2 * 2,
+        _ => lengths.len().max(1),
+    }
 }
 
 /// All chunks of a large file are stored: its node is complete.
@@ -202,15 +272,15 @@ pub(super) fn write_listings(shared: &Shared, ready: Option<Ready>) -> Result<()
     if ready.is_none() {
         Ok(())
     } else {
-        listings(shared, &mut Sealer::new(shared), ready)
+        listings(shared, &mut Sealer::new(), ready)
     }
 }
 
 /// Writes a listing, and those above it that become ready by it.
-fn listings(shared: &Shared, sealer: &mut Sealer<'_>, mut ready: Option<Ready>) -> Result<()> {
+fn listings(shared: &Shared, sealer: &mut Sealer, mut ready: Option<Ready>) -> Result<()> {
     while let Some(now) = ready {
         let Some(above) = now.above else { return Ok(()) };
-        let id = listing(sealer, &now)?;
+        let id = listing(shared, sealer, &now)?;
         ready = lock(&shared.assembly).fill(above, |node| {
             Some(Node {
                 subtree: Some(id),
@@ -221,13 +291,13 @@ fn listings(shared: &Shared, sealer: &mut Sealer<'_>, mut ready: Option<Ready>) 
     Ok(())
 }
 
-fn listing(sealer: &mut Sealer<'_>, ready: &Ready) -> Result<Id> {
+fn listing(shared: &Shared, sealer: &mut Sealer, ready: &Ready) -> Result<Id> {
     match &ready.known {
         Some(known) if *known.nodes == ready.nodes => Ok(known.tree),
-        _ => sealer.blob(BlobKind::Tree, &tree::encode(&ready.nodes)?),
+        _ => sealer.blob(shared, BlobKind::Tree, &tree::encode(&ready.nodes)?),
     }
 }
 
 pub(super) fn store_listing(shared: &Shared, ready: &Ready) -> Result<Id> {
-    listing(&mut Sealer::new(shared), ready)
+    listing(shared, &mut Sealer::new(), ready)
 }

@@ -216,17 +216,62 @@ fn reads_that_lie_are_errors() {
 }
 
 #[test]
-fn a_full_disk_ends_the_backup_and_the_next_one_works() {
-    for at in 1..4 {
+fn a_full_or_dying_disk_ends_the_backup_and_the_next_one_works() {
+    for (at, kind) in (0..5).flat_map(|at| [Kind::NoSpace, Kind::Io, Kind::Refused].map(|kind| (at, kind))) {
         let storage = memory();
         create(&storage);
-        let faulty: Arc<dyn Storage> =
-            Arc::new(Faulty::new(storage.clone(), Fault::FailOnce(at, Kind::NoSpace)));
+        let faulty: Arc<dyn Storage> = Arc::new(Faulty::new(storage.clone(), Fault::FailOnce(at, kind)));
         let repository = Repository::open(faulty, sample::PASSWORD, options()).unwrap();
         let failed = write(&repository, None, &small_files(1), 1).unwrap_err();
-        assert_eq!(failed.kind(), Kind::NoSpace, "at {at}: {failed}");
+        assert_eq!(failed.kind(), kind, "at {at}: {failed}");
         assert_eq!(repository.snapshots().unwrap(), []);
         write(&repository, None, &small_files(1), 1).unwrap();
         assert_eq!(all_snapshots_read(&repository), 1);
+    }
+}
+
+/// What a check of a torn repository asks for: a repair, and forgetting what is no snapshot.
+fn do_as_told(storage: &Arc<dyn Storage>, repository: &Repository) {
+    let unreadable = |found: &repository::storage::Stored| repository.snapshot(&found.id).is_err();
+    let snapshots = storage.list(Class::Snapshot).unwrap();
+    let torn: Vec<_> = snapshots
+        .iter()
+        .filter(|found| unreadable(found))
+        .map(|found| found.id)
+        .collect();
+    repository.forget(&torn).unwrap();
+    repository.repair(true, &Progress::new(), &Cancel::new()).unwrap();
+}
+
+fn is_clean(repository: &Repository) -> bool {
+    let report = repository.check(Level::Data, &Progress::new(), &Cancel::new());
+    report.unwrap().is_clean()
+}
+
+#[test]
+fn a_file_that_a_crash_has_torn_is_told_and_mended() {
+    let works: [(&Work, usize); 2] = [(&backup, 1), (&prune, 1)];
+    for (work, committed) in works {
+        let before = with_history();
+        let mut told = 0;
+        for at in 0.. {
+            let storage: Arc<dyn Storage> = Arc::new(Memory::with(before.files()));
+            let torn: Arc<dyn Storage> = Arc::new(Faulty::new(storage.clone(), Fault::CrashTorn(at)));
+            let done = open(&torn).and_then(|repository| work(&repository));
+            for lock in storage.list(Class::Lock).unwrap() {
+                storage.delete(Class::Lock, &lock.id).unwrap();
+            }
+            told += usize::from(!is_clean(&open(&storage).unwrap()));
+            do_as_told(&storage, &open(&storage).unwrap());
+            let after = open(&storage).unwrap();
+            assert!(all_snapshots_read(&after) >= committed, "torn at change {at}");
+            assert!(is_clean(&after), "torn at change {at}");
+            work(&after).unwrap();
+            assert!(is_clean(&open(&storage).unwrap()));
+            if done.is_ok() {
+                break;
+            }
+        }
+        assert!(told >= 1, "a torn index or snapshot is an error");
     }
 }

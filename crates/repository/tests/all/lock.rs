@@ -147,6 +147,20 @@ fn a_refreshed_lock_has_a_new_name_and_one_that_was_not_refreshed_in_time_is_los
 }
 
 #[test]
+fn a_lock_that_somebody_removed_is_not_written_anew() {
+    let (storage, key, (_, clock)) = (memory(), Key::random(), clock());
+    let lock = Lock::acquire(&storage, &key, Mode::Shared, &clock).unwrap();
+    for found in storage.list(Class::Lock).unwrap() {
+        storage.delete(Class::Lock, &found.id).unwrap();
+    }
+    let lost = lock.refresh().unwrap_err();
+    assert_eq!(lost.kind(), Kind::Locked);
+    assert!(lost.hint_text().is_some());
+    assert!(lock.check().is_err());
+    assert_eq!(storage.list(Class::Lock).unwrap(), []);
+}
+
+#[test]
 fn a_torn_lock_is_in_the_way_and_an_empty_one_is_not() {
     let (key, (_, clock)) = (Key::random(), clock());
     let storage = memory();

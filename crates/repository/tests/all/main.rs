@@ -5,15 +5,22 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod bucket;
+mod cache;
 mod crash;
 mod format_files;
 mod format_pack;
 mod format_restic;
 mod format_seal;
 mod format_tree;
+mod golden;
 mod lock;
 mod oracle;
+mod power;
+mod processes;
 mod prune;
+mod read;
 mod sample;
+mod sizes;
 mod storage;
 mod write;

@@ -16,7 +16,7 @@ use sources::folder::walk::{WalkOptions, walk};
 use crate::sample::{self, noise, options};
 
 /// The program, or a visible skip.
-fn restic() -> bool {
+pub(crate) fn restic() -> bool {
     if Command::new("restic").arg("version").output().is_ok() {
         return true;
     }
@@ -28,7 +28,7 @@ fn restic() -> bool {
     false
 }
 
-fn run(repository: &Path, in_dir: &Path, arguments: &[&str]) -> String {
+pub(crate) fn run(repository: &Path, in_dir: &Path, arguments: &[&str]) -> String {
     let output = Command::new("restic")
         .args(["--no-cache", "-r"])
         .arg(repository)
@@ -124,11 +124,11 @@ fn look(root: &Path) -> Seen {
     seen
 }
 
-fn on_disk(path: &Path) -> Arc<dyn Storage> {
+pub(crate) fn on_disk(path: &Path) -> Arc<dyn Storage> {
     Arc::new(Disk::new(path))
 }
 
-fn back_up(repository: &Repository, root: &Path, parent: Option<&Snapshot>) -> Snapshot {
+pub(crate) fn back_up(repository: &Repository, root: &Path, parent: Option<&Snapshot>) -> Snapshot {
     let mut writer = repository
         .writer(parent, &Progress::new(), &Cancel::new())
         .unwrap();

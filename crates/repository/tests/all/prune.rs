@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use model::{Cancel, Kind, Progress};
+use model::{Cancel, Clock, Kind, Progress};
 use proptest::prelude::*;
-use repository::storage::{Class, Fault, Faulty, Operation};
-use repository::{GRACE_MS, Level, Repository};
+use repository::storage::{Class, Fault, Faulty, Operation, Storage};
+use repository::{GRACE_MS, Level, Options, Repository};
+use testkit::FakeClock;
 
 use crate::sample::{self, Files, all_snapshots_read, create, memory, noise, open, options, read, write};
 
@@ -101,6 +102,90 @@ fn a_backup_that_begins_while_a_prune_deletes_is_refused() {
         seen.iter().all(|outcome| *outcome == Err(Kind::Locked)),
         "{seen:?}"
     );
+}
+
+/// Somebody falls asleep just before the snapshot is stored; meanwhile its lock goes and everything that nobody uses is pruned.
+fn prune_before_the_snapshot(
+    storage: &Arc<dyn Storage>,
+    clock: &FakeClock,
+    sleep_ms: i64,
+) -> Arc<dyn Storage> {
+    let (inner, clock) = (storage.clone(), clock.clone());
+    let hooked = Faulty::new(storage.clone(), Fault::Never).before(move |operation| {
+        if matches!(operation, Operation::Put(Class::Snapshot, _)) {
+            clock.set(clock.now_ms() + sleep_ms);
+            if sleep_ms == 0 {
+                for lock in inner.list(Class::Lock).unwrap() {
+                    inner.delete(Class::Lock, &lock.id).unwrap();
+                }
+            }
+            prune(&Repository::open(inner.clone(), sample::PASSWORD, at(&clock)).unwrap());
+        }
+    });
+    Arc::new(hooked)
+}
+
+fn at(clock: &FakeClock) -> Options {
+    Options {
+        clock: Arc::new(clock.clone()),
+        ..options()
+    }
+}
+
+/// Forty minutes asleep, or a lock that somebody removed by force.
+const ASLEEP_OR_ROBBED: [i64; 2] = [40 * 60_000, 0];
+
+#[test]
+fn a_backup_whose_blobs_were_pruned_while_it_slept_is_no_backup() {
+    for sleep_ms in ASLEEP_OR_ROBBED {
+        let (storage, clock) = (memory(), FakeClock::new());
+        let repository = Repository::create(storage.clone(), sample::PASSWORD, at(&clock)).unwrap();
+        let first = write(&repository, None, &sample::files(1), 1).unwrap();
+        repository.forget(&[first.id]).unwrap();
+        let asleep = prune_before_the_snapshot(&storage, &clock, sleep_ms);
+        let writer = Repository::open(asleep, sample::PASSWORD, at(&clock)).unwrap();
+        let refused = write(&writer, None, &sample::files(1), 2).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Locked, "{refused}");
+        assert!(refused.hint_text().is_some());
+        assert_eq!(writer.snapshots().unwrap(), []);
+        assert!(is_clean(&open(&storage).unwrap()));
+        write(&open(&storage).unwrap(), None, &sample::files(1), 3).unwrap();
+        assert_eq!(all_snapshots_read(&open(&storage).unwrap()), 1);
+    }
+}
+
+#[test]
+fn a_backup_that_only_slept_goes_on() {
+    let (storage, clock) = (memory(), FakeClock::new());
+    Repository::create(storage.clone(), sample::PASSWORD, at(&clock)).unwrap();
+    let hand = clock.clone();
+    let asleep = Faulty::new(storage.clone(), Fault::Never).before(move |operation| {
+        if matches!(operation, Operation::Put(Class::Pack, _)) {
+            hand.set(hand.now_ms() + 40 * 60_000);
+        }
+    });
+    let writer = Repository::open(Arc::new(asleep), sample::PASSWORD, at(&clock)).unwrap();
+    write(&writer, None, &sample::files(1), 1).unwrap();
+    assert_eq!(all_snapshots_read(&open(&storage).unwrap()), 1);
+    assert_eq!(storage.list(Class::Lock).unwrap(), []);
+}
+
+#[test]
+fn a_copy_whose_blobs_were_pruned_while_it_slept_is_no_copy() {
+    for sleep_ms in ASLEEP_OR_ROBBED {
+        let (from, to, clock) = (memory(), memory(), FakeClock::new());
+        let source = create(&from);
+        write(&source, None, &sample::files(1), 1).unwrap();
+        Repository::create(to.clone(), sample::PASSWORD, at(&clock)).unwrap();
+        let asleep = prune_before_the_snapshot(&to, &clock, sleep_ms);
+        let target = Repository::open(asleep, sample::PASSWORD, at(&clock)).unwrap();
+        let refused = source
+            .copy_to(&target, &[], &Progress::new(), &Cancel::new())
+            .unwrap_err();
+        assert_eq!(refused.kind(), Kind::Locked, "{refused}");
+        assert_eq!(target.snapshots().unwrap(), []);
+        assert!(is_clean(&open(&to).unwrap()));
+    }
 }
 
 #[test]

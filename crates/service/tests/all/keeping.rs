@@ -153,7 +153,8 @@ fn d05_a_running_job_is_cancelled_and_leaves_no_backup() {
             .service
             .ask_backup(&service::BackupRequest::manual("world"))
             .await
-            .unwrap();
+            .unwrap()
+            .job;
         let canceller = house.another().await;
         let asked = job.clone();
         let cancel = tokio::spawn(async move {

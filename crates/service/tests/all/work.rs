@@ -73,13 +73,15 @@ fn two_jobs_of_one_source_take_turns() {
             .service
             .ask_backup(&BackupRequest::manual("world"))
             .await
-            .unwrap();
+            .unwrap()
+            .job;
         vanish_with_a_job(&house).await;
         let second = house
             .service
             .ask_backup(&BackupRequest::manual("world"))
             .await
-            .unwrap();
+            .unwrap()
+            .job;
         assert_eq!(house.work().await, 0, "the first still has its lease");
         assert_eq!(house.service.show_job(&second).await.unwrap().state, "queued");
         house.pass(Lapse::minutes(2));

@@ -15,6 +15,8 @@ use model::{Action, Item, Kind, Problem, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::beneath::Place;
+use super::metadata::apply_to_folder;
 use super::plan::{free_bytes, path_of};
 use super::{Folder, Part};
 use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree};
@@ -207,24 +209,39 @@ impl<'a> Swap<'a> {
         self.cx.progress.expect(self.items.len() as u64, 0);
         for (number, action, relative, is_dir) in &self.items {
             self.check_cancel(&outcome)?;
-            let target = self.target(relative);
-            match (action, is_dir) {
-                (Action::Delete, true) => remove_empty(&target)?,
-                (Action::Delete, false) => self.move_away(*number, &target)?,
-                (_, true) => self.make_folder(*number, &target)?,
-                (_, false) if is_filled(&target) => {
-                    outcome.skipped.push(Skipped {
-                        name: format!("{}/{}", self.part.name, relative.display()),
-                        why: "a folder is in its place, with files in it that are left alone".to_owned(),
-                    });
-                    continue;
-                }
-                (_, false) => self.move_in(*number, &target)?,
+            if self.change(*number, *action, relative, *is_dir)? {
+                outcome.applied.add(*action);
+            } else {
+                outcome.skipped.push(Skipped {
+                    name: format!("{}/{}", self.part.name, relative.display()),
+                    why: "a folder is in its place, with files in it that are left alone".to_owned(),
+                });
             }
-            outcome.applied.add(*action);
             self.cx.progress.items(1);
         }
         Ok(outcome)
+    }
+
+    /// `false`: something is in the way that must stay.
+    fn change(&self, number: usize, action: Action, relative: &Path, is_dir: bool) -> Result<bool> {
+        let target = self.target(relative);
+        let place = match Place::below(&self.part.root, relative) {
+            // What it lay in is gone, or is no folder any more, by an earlier item or run.
+            Err(error) if action == Action::Delete && is_gone(&error) => return Ok(true),
+            other => other.map_err(io("cannot reach", &target))?,
+        };
+        let done = match (action, is_dir) {
+            (Action::Delete, true) => remove_empty(&place),
+            (Action::Delete, false) => self.move_away(number, &place),
+            (_, true) => self.make_folder(number, &place),
+            (_, false) => match place.is_filled() {
+                Ok(true) => return Ok(false),
+                Ok(false) => self.move_in(number, &place),
+                Err(error) => Err(error),
+            },
+        };
+        done.map(|()| true)
+            .map_err(io("cannot put into place or remove", &target))
     }
 
     /// Truthful: from here on the target is neither the old nor the new.
@@ -241,41 +258,38 @@ impl<'a> Swap<'a> {
         Err(Problem::new(Kind::Cancelled, message).hint("resume the restore to finish it, or undo it"))
     }
 
-    fn move_away(&self, number: usize, target: &Path) -> Result<()> {
+    fn move_away(&self, number: usize, place: &Place) -> std::io::Result<()> {
         let old = self.old_place(number);
         if old.symlink_metadata().is_ok() {
             return Ok(());
         }
-        match fs::rename(target, &old) {
+        match place.move_to(&old) {
             // Moved already, by an earlier item or run.
             Err(error) if is_gone(&error) => Ok(()),
-            other => other.map_err(io("cannot move away", target)),
+            other => other,
         }
     }
 
-    fn move_in(&self, number: usize, target: &Path) -> Result<()> {
+    fn move_in(&self, number: usize, place: &Place) -> std::io::Result<()> {
         let new = self.new_place(number);
         if new.symlink_metadata().is_err() {
             return Ok(());
         }
-        match target.symlink_metadata() {
-            Ok(meta) if meta.is_dir() => remove_empty(target)?,
-            Ok(_) => self.move_away(number, target)?,
-            Err(_) => {}
+        match place.is_folder()? {
+            Some(true) => remove_empty(place)?,
+            Some(false) => self.move_away(number, place)?,
+            None => {}
         }
-        fs::rename(&new, target).map_err(io("cannot put into place", target))
+        place.take_from(&new)
     }
 
-    fn make_folder(&self, number: usize, target: &Path) -> Result<()> {
-        match target.symlink_metadata() {
-            Ok(meta) if meta.is_dir() => return Ok(()),
-            Ok(_) => self.move_away(number, target)?,
-            Err(_) => {}
+    fn make_folder(&self, number: usize, place: &Place) -> std::io::Result<()> {
+        match place.is_folder()? {
+            Some(true) => return Ok(()),
+            Some(false) => self.move_away(number, place)?,
+            None => {}
         }
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(target)
-            .map_err(io("cannot make", target))
+        place.make_folder()
     }
 
     /// Mode, owner and times of folders, deepest first: also of those in which something was changed.
@@ -295,7 +309,10 @@ impl<'a> Swap<'a> {
                 continue;
             }
             if let Some(entry) = self.tree.stat(&in_tree)?.filter(|entry| entry.meta.is_dir()) {
-                crate::folder::metadata::apply_to_folder(&self.target(&relative), &entry.meta)?;
+                let place = Place::below(&self.part.root, &relative);
+                place
+                    .and_then(|place| apply_to_folder(&place.open_folder()?, &entry.meta))
+                    .map_err(io("cannot set owner, mode or times of", &self.target(&relative)))?;
             }
         }
         Ok(())
@@ -321,19 +338,13 @@ fn is_gone(error: &std::io::Error) -> bool {
 }
 
 /// What the ignore rules leave out stays, and so does the folder that it is in.
-fn remove_empty(dir: &Path) -> Result<()> {
-    // No folder any more: an earlier run has put a file in its place, or in that of a folder above.
+fn remove_empty(place: &Place) -> std::io::Result<()> {
+    // No folder any more: an earlier run has put a file in its place.
     use std::io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
-    match fs::remove_dir(dir) {
+    match place.remove_folder() {
         Err(error) if matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => Ok(()),
-        other => other.map_err(io("cannot remove", dir)),
+        other => other,
     }
-}
-
-/// A folder that holds something: deletions come first, so only what the ignore rules leave out can still be in it.
-fn is_filled(path: &Path) -> bool {
-    let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-    is_dir && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Read-only folders that were moved away would resist their removal.

@@ -4,7 +4,7 @@
 //! one file decide; contents only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
 //! that would touch something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt;
@@ -57,12 +57,22 @@ impl Comparison<'_> {
     fn plan(&self, folder: &Folder, draft: &mut Draft) -> Result<()> {
         let living = self.living(folder)?;
         let backup = self.backup()?;
-        let in_backup = backup.iter().map(|(path, entry)| (path.as_path(), &entry.meta));
-        let regrouped = regrouped(&living, in_backup);
+        let without_room: HashSet<&Path> = backup
+            .iter()
+            .filter(|(path, entry)| self.has_no_room(path, entry, &living))
+            .map(|(path, _)| path.as_path())
+            .collect();
+        let restored = backup
+            .iter()
+            .filter(|(path, _)| !without_room.contains(path.as_path()));
+        let regrouped = regrouped(
+            &living,
+            restored.map(|(path, entry)| (path.as_path(), &entry.meta)),
+        );
         for (path, entry) in &backup {
             match living.get(path) {
                 None => self.item(draft, Action::Create, path, &entry.meta, None),
-                Some(now) if self.has_no_room(path, now, entry, &living) => {
+                Some(_) if without_room.contains(path.as_path()) => {
                     draft.warnings.push(format!(
                         "{}: a folder that is not in the backup is in its place, and stays",
                         path.display()
@@ -91,7 +101,7 @@ impl Comparison<'_> {
     }
 
     /// A merge deletes nothing, so a folder with something in it does not make way for a file.
-    fn has_no_room(&self, path: &Path, now: &Meta, entry: &Entry, living: &Living) -> bool {
+    fn has_no_room(&self, path: &Path, entry: &Entry, living: &Living) -> bool {
         let above = (Bound::Excluded(path), Bound::Unbounded);
         let is_filled = || {
             living
@@ -99,7 +109,8 @@ impl Comparison<'_> {
                 .next()
                 .is_some_and(|(next, _)| next.starts_with(path))
         };
-        self.wanted.mode == Mode::Merge && now.is_dir() && !entry.meta.is_dir() && is_filled()
+        let is_folder = living.get(path).is_some_and(Meta::is_dir);
+        self.wanted.mode == Mode::Merge && is_folder && !entry.meta.is_dir() && is_filled()
     }
 
     fn is_chosen(&self, relative: &Path) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use model::{Content, Kind, Meta, Mode, Problem, Result};
@@ -155,6 +155,53 @@ fn what_was_staged_and_then_tidied_away_by_somebody_is_staged_again() -> Result<
     fs::remove_dir_all(scene.0.path().join(".cairn-restore-job-1-world")).unwrap();
     scene.apply(&plan, &tree, &mut journal, &cx())?;
     assert_eq!(fs::read_to_string(scene.at("a")).unwrap(), "then");
+    Ok(())
+}
+
+#[test]
+fn a_link_that_took_a_folders_place_leads_no_run_out_of_the_folder() -> Result<()> {
+    let scene = Scene::new(&[]);
+    let outside = scene.0.path().join("outside");
+    fs::create_dir_all(outside.join("empty")).unwrap();
+    fs::write(outside.join("file"), "not ours").unwrap();
+    symlink("../outside", scene.at("x")).unwrap();
+    let tree = scene.capture();
+    fs::remove_file(scene.at("x")).unwrap();
+    fs::create_dir_all(scene.at("x/empty")).unwrap();
+    scene.write("x/file", "ours, and goes");
+    let plan = scene.plan(&tree, Mode::Replace)?;
+    // The first run gets as far as its last record; the next one finds the link where the folder was.
+    let mut journal = MemoryJournal::breaking(1, Moment::Before, Breach::Fails);
+    assert!(scene.apply(&plan, &tree, &mut journal, &cx()).is_err());
+    assert!(scene.at("x").is_symlink());
+    journal.mend();
+    scene.apply(&plan, &tree, &mut journal, &cx())?;
+    assert!(
+        outside.join("empty").exists(),
+        "an empty folder elsewhere was removed through the link"
+    );
+    assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "not ours");
+    Ok(())
+}
+
+#[test]
+fn somebody_who_puts_a_link_in_a_folders_place_meanwhile_gains_nothing() -> Result<()> {
+    let scene = Scene::new(&[]);
+    scene.write("x/file", "then");
+    let tree = scene.capture();
+    scene.write("x/file", "now, and longer");
+    let plan = scene.plan(&tree, Mode::Replace)?;
+    let outside = scene.0.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), "not ours").unwrap();
+    fs::remove_dir_all(scene.at("x")).unwrap();
+    symlink("../outside", scene.at("x")).unwrap();
+    assert!(
+        scene
+            .apply(&plan, &tree, &mut MemoryJournal::new(), &cx())
+            .is_err()
+    );
+    assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "not ours");
     Ok(())
 }
 

@@ -58,6 +58,7 @@ impl Scene {
     pub(crate) fn draft(&self, tree: &dyn Tree, mode: Mode) -> Result<Draft> {
         let wanted = Wanted {
             mode,
+            deep: true,
             ..Wanted::default()
         };
         self.source().plan(tree, &wanted, &cx())

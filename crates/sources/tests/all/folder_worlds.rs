@@ -168,6 +168,14 @@ fn look_below(dir: &Path, name: &str, look: &mut Look, names: &mut Vec<(u64, Str
     }
 }
 
+/// One folder, under a name.
+pub(crate) fn look_at(root: &Path, name: &str) -> Look {
+    let (mut look, mut names) = (Look::new(), Vec::new());
+    look.insert(format!("{name}/"), describe(root, &mut names, ""));
+    look_below(root, name, &mut look, &mut names);
+    look
+}
+
 impl Worlds for FolderWorlds {
     type World = Two;
 
@@ -216,9 +224,7 @@ impl Worlds for FolderWorlds {
     fn look(&self, world: &Two) -> Look {
         let mut look = Look::new();
         for part in PARTS {
-            let (root, mut names) = (world.at(part), Vec::new());
-            look.insert(format!("{part}/"), describe(&root, &mut names, ""));
-            look_below(&root, part, &mut look, &mut names);
+            look.extend(look_at(&world.at(part), part));
         }
         let beside = fs::read_dir(world.0.path()).unwrap();
         let beside = beside.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());

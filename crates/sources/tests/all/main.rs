@@ -9,6 +9,7 @@ mod fake_programs;
 mod folder;
 mod folder_guard;
 mod folder_places;
+mod folder_random;
 mod folder_scene;
 mod folder_worlds;
 mod guard;

@@ -14,6 +14,9 @@ pub(crate) struct Backup {
     /// Name of the backup
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// Leave out of this backup what matches this pattern (.gitignore syntax); repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) ignore: Vec<String>,
 }
 
 #[derive(Debug, Args)]

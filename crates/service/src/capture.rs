@@ -1,0 +1,155 @@
+//! Fills and commits one snapshot: capture, manifest, snapshot. In this order, and nothing of it when a step fails.
+
+use std::path::Path;
+
+use model::{
+    Author, Beginning, Content, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta, Problem, Result,
+};
+use repository::{Repository, Settled, SnapshotMeta};
+use sources::{Captured, Context};
+
+use crate::backup::{Capture, Making};
+use crate::joined::SinkOf;
+
+pub(crate) struct Made {
+    pub(crate) manifest: Manifest,
+    pub(crate) snapshot: repository::Snapshot,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Fills and commits one snapshot.
+pub(crate) fn capture(
+    repository: &Repository,
+    fill: &Capture,
+    making: &Making,
+    parent: Option<&str>,
+    version: &str,
+    cx: &Context,
+) -> Result<Made> {
+    // A parent that is gone costs time and nothing else.
+    let parent = parent.and_then(|id| repository::Id::parse(id).ok());
+    let parent = parent.and_then(|id| repository.snapshot(&id).ok());
+    cx.progress.phase("reading");
+    let writer = repository.writer(parent.as_ref(), &cx.progress, &cx.cancel)?;
+    let mut sink = SinkOf {
+        writer,
+        skipped: Vec::new(),
+        files: 0,
+        bytes: 0,
+    };
+    let captured = fill(&mut sink, cx)?;
+    cx.progress.phase("storing");
+    let settled = sink.writer.settle()?;
+    let warnings = warnings(&sink);
+    if let (true, Some(lost)) = (making.whole, warnings.first()) {
+        return Err(Problem::damaged(format!("not everything could be read: {lost}")));
+    }
+    let mut manifest = manifest(making, version, cx.now_ms)?;
+    fill_in(&mut manifest, captured, &settled);
+    let bytes = manifest.encode();
+    let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
+    sink.writer
+        .entry(Path::new(MANIFEST_FILE), meta, Content::Bytes(bytes))?;
+    let (files, bytes) = (sink.files, sink.bytes);
+    let snapshot = sink.writer.finish(&snapshot_meta(making, cx.now_ms))?;
+    Ok(Made {
+        manifest,
+        snapshot,
+        files,
+        bytes,
+        warnings,
+    })
+}
+
+fn warnings(sink: &SinkOf) -> Vec<String> {
+    let skipped = sink
+        .skipped
+        .iter()
+        .map(|(path, why)| format!("{}: {why}", path.display()));
+    let unread = sink
+        .writer
+        .unread()
+        .into_iter()
+        .map(|unread| format!("{}: {}", unread.path.display(), unread.why));
+    skipped.chain(unread).collect()
+}
+
+fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
+    let source = ManifestSource {
+        id: making.source.id.parse()?,
+        name: making.source.name.clone(),
+        kind: making.source.kind.clone(),
+        settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
+    };
+    let cairn = version.to_owned();
+    let beginning = Beginning {
+        cairn,
+        source,
+        backup: making.id,
+        reason: making.reason,
+        created: now_ms,
+    };
+    let mut manifest = Manifest::begin(beginning);
+    manifest.name.clone_from(&making.name);
+    manifest.by = Some(Author {
+        id: making.who.clone(),
+        name: making.who.clone(),
+    });
+    manifest.undoes = making.undoes;
+    Ok(manifest)
+}
+
+fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
+    let tags = [
+        "cairn".to_owned(),
+        format!("source:{}", making.source.id),
+        format!("backup:{}", making.id),
+    ];
+    SnapshotMeta {
+        time_ms: now_ms,
+        hostname: "cairn".to_owned(),
+        username: making.who.clone(),
+        paths: vec![format!("/{}", making.source.name)],
+        tags: tags.to_vec(),
+        excludes: Vec::new(),
+    }
+}
+
+fn manifest_meta(now_ms: i64, size: u64) -> Meta {
+    let time = model::Timestamp {
+        seconds: now_ms.div_euclid(1000),
+        nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32,
+    };
+    Meta {
+        mtime: time,
+        ctime: time,
+        ..Meta::file(size)
+    }
+}
+
+fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
+    let checksum = |name: &str| {
+        let found = settled.iter().find(|child| child.name == Path::new(name));
+        found
+            .and_then(|child| child.tree)
+            .map(|id| id.hex())
+            .unwrap_or_default()
+    };
+    manifest.parts = captured
+        .parts
+        .into_iter()
+        .map(|part| ManifestPart {
+            checksum: checksum(&part.name),
+            name: part.name,
+            category: part.category,
+            holds: part.holds,
+            items: part.items,
+            bytes: part.bytes,
+            warnings: part.warnings,
+        })
+        .collect();
+    manifest.left_out = captured.left_out;
+    manifest.facts = captured.facts;
+}
