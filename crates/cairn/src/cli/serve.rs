@@ -55,16 +55,20 @@ pub(crate) async fn serve(
     } else {
         "no schedules"
     };
-    if let Some(token) = service.first_set_up_token().await? {
-        output.say(&format!(
-            "There is no administrator yet. The set-up token, shown this once: {token}"
-        ));
-    }
     output.say(&format!(
         "serving {}: {} at once, {scheduler}; Ctrl-C or SIGTERM ends it",
         service.data().display(),
         model::counted(roles.workers as u64, "job", "jobs"),
     ));
+    // It is shown once: not made where nobody would read it.
+    if !output.quiet
+        && !output.json
+        && let Some(token) = service.first_set_up_token().await?
+    {
+        output.say(&format!(
+            "There is no administrator yet. The set-up token, shown this once: {token}"
+        ));
+    }
     Serving::new(&service, roles).run(&stop).await?;
     Ok(0)
 }
