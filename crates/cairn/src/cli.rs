@@ -8,6 +8,7 @@ mod backups;
 mod care;
 mod doctor;
 mod jobs;
+mod people;
 mod policies;
 mod restores;
 mod serve;
@@ -22,7 +23,7 @@ use model::{Problem, Result};
 use service::{Options, Service};
 use tracing_subscriber::EnvFilter;
 
-use crate::configuration::{Configuration, Flags, environment, mail_server, unknown_variables};
+use crate::configuration::{Configuration, Flags, environment, mail_server, secret_key, unknown_variables};
 use crate::output::Output;
 use arguments::{Arguments, Command, Global};
 
@@ -123,6 +124,8 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Schedule(words) => policies::schedule(service, words, output).await,
         Command::Policy(words) => policies::policy(service, words, output).await,
         Command::Repository(words) => care::repository(service, words, output).await,
+        Command::Person(words) => people::person(service, words, output).await,
+        Command::Token(words) => people::token(service, words, output).await,
         Command::Audit(words) => care::audit(service, &words, output).await,
         Command::Doctor
         | Command::Serve(_)
@@ -144,6 +147,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
     options.node.clone_from(&configuration.node.value);
     options.zone.clone_from(&configuration.time_zone.value);
     options.allow.clone_from(&configuration.notify_allow.value);
+    options.secret_key = secret_key(&environment())?;
     options.mail = match &configuration.smtp.value {
         Some(address) => Some(mail_server(&address.0, &configuration.mail_from.value)?),
         None => None,

@@ -21,7 +21,7 @@ use service::notify::Net;
 
 pub(crate) use mail::mail_server;
 use secrets::secret_command;
-pub(crate) use secrets::secret_file;
+pub(crate) use secrets::{secret_file, secret_key};
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]

@@ -30,7 +30,7 @@ pub(crate) use door::{Door, Who};
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long open connections have when the process leaves.
 const FAREWELL: Duration = Duration::from_secs(5);
 

@@ -49,7 +49,8 @@ impl Output {
     /// Something a person may want to know; not part of the answer.
     pub(crate) fn say(self, text: &str) {
         if !self.quiet && !self.json {
-            eprintln!("{text}");
+            // Nobody may be listening any more: no reason to end.
+            let _ = writeln!(io::stderr(), "{text}");
         }
     }
 

@@ -1,6 +1,6 @@
-//! The only judge: who acts, and whether he may.
+//! The only judge: whether somebody may.
 //!
-//! Nouns: a [`Caller`] is somebody who was let in, and by which door; his *standing* is what the catalog says of him now; a *sight* is which
+//! Nouns: a caller's *standing* is what the catalog says of him now; a *sight* is which
 //! sources there are for him. Rules: every public verb asks [`Service::may`] before it does anything, and the answer is that of
 //! `model::judge`; a role that was changed, a grant that was taken back and an account that was disabled count from the next question on.
 //! What nobody has told a person of does not exist for him: he finds it by no name. Every refusal is in the audit log.
@@ -11,144 +11,11 @@ use std::collections::HashMap;
 use catalog::jobs::JobRow;
 use catalog::people::PersonRow;
 use model::{
-    Entitlement, Kind, Permission, PersonId, Problem, Question, Relation, Result, Role, Scope, Verdict, judge,
+    Entitlement, Kind, Permission, Problem, Question, Relation, Result, Role, Scope, Verdict, judge,
 };
 
 use crate::Service;
-
-/// By which door somebody came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    Cli,
-    Api,
-    Panel,
-    Web,
-    Bot,
-}
-
-impl Via {
-    pub fn word(self) -> &'static str {
-        match self {
-            Via::Cli => "cli",
-            Via::Api => "api",
-            Via::Panel => "panel",
-            Via::Web => "web",
-            Via::Bot => "bot",
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Who {
-    /// Carries out what was asked for.
-    House,
-    /// Whoever can open the data directory.
-    Local,
-    Person(PersonId),
-    Nobody,
-}
-
-/// Who acts. It comes from logging in, from a token, or from opening the instance, and cannot be made up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    who: Who,
-    name: String,
-    scopes: Vec<Scope>,
-    session: Option<String>,
-    address: String,
-    via: Via,
-}
-
-impl Caller {
-    pub(crate) fn local(name: &str) -> Self {
-        Caller {
-            who: Who::Local,
-            name: name.to_owned(),
-            scopes: vec![Scope::EVERYTHING],
-            session: None,
-            address: String::new(),
-            via: Via::Cli,
-        }
-    }
-
-    fn house(name: &str) -> Self {
-        Caller {
-            who: Who::House,
-            ..Caller::local(name)
-        }
-    }
-
-    /// Somebody at a door who has not said yet who he is: he may log in, and nothing else.
-    pub fn nobody(via: Via, address: &str) -> Self {
-        Caller {
-            who: Who::Nobody,
-            scopes: Vec::new(),
-            address: address.to_owned(),
-            via,
-            ..Caller::local("nobody")
-        }
-    }
-
-    pub(crate) fn person(id: PersonId, name: &str, scopes: Vec<Scope>, at: &Caller) -> Self {
-        Caller {
-            who: Who::Person(id),
-            name: name.to_owned(),
-            scopes,
-            session: None,
-            address: at.address.clone(),
-            via: at.via,
-        }
-    }
-
-    pub(crate) fn with_session(self, id: &str) -> Self {
-        Caller {
-            session: Some(id.to_owned()),
-            ..self
-        }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Nobody but a person has one.
-    pub fn person_id(&self) -> Option<PersonId> {
-        match self.who {
-            Who::Person(id) => Some(id),
-            _ => None,
-        }
-    }
-
-    pub fn scopes(&self) -> &[Scope] {
-        &self.scopes
-    }
-
-    /// The id of the session by which he is here.
-    pub fn session(&self) -> Option<&str> {
-        self.session.as_deref()
-    }
-
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    pub fn via(&self) -> Via {
-        self.via
-    }
-
-    /// What stands in the audit log, with where it came from.
-    pub(crate) fn signed(&self, detail: &str) -> String {
-        if self.address.is_empty() {
-            return detail.to_owned();
-        }
-        let from = format!("by {} from {}", self.via.word(), self.address);
-        if detail.is_empty() {
-            from
-        } else {
-            format!("{detail} ({from})")
-        }
-    }
-}
+use crate::caller::{Caller, Who};
 
 /// What the catalog says of a caller.
 struct Standing {
@@ -272,7 +139,7 @@ impl Service {
             permission,
             relation: self.relation(&standing.id, source).await?,
             source: source.and_then(|id| id.parse().ok()),
-            scopes: &self.caller.scopes,
+            scopes: self.caller.scopes(),
             entitlement: &entitlement,
             sources,
         };
@@ -364,7 +231,7 @@ impl Service {
         Ok(Sight {
             is_house: self.caller.who == Who::House,
             role: standing.role,
-            scopes: self.caller.scopes.clone(),
+            scopes: self.caller.scopes().to_vec(),
             relations,
         })
     }
@@ -377,13 +244,16 @@ impl Service {
         };
         let what = format!("refused: {permission}");
         if let Err(problem) = self.audit(&what, &target, "").await {
-            tracing::error!("{} ({what}) is not in the audit log: {problem}", self.caller.name);
+            tracing::error!(
+                "{} ({what}) is not in the audit log: {problem}",
+                self.caller.name()
+            );
         }
     }
 
     /// Something of a person's own account, for which he needs no permission; but not with a token that was made for less.
     pub(crate) fn owns_account(&self, person: &str) -> bool {
-        let is_whole = self.caller.scopes.contains(&Scope::EVERYTHING);
+        let is_whole = self.caller.scopes().contains(&Scope::EVERYTHING);
         is_whole && matches!(&self.caller.who, Who::Person(id) if id.to_string() == person)
     }
 }

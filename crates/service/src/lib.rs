@@ -13,6 +13,7 @@ mod attempts;
 mod authorize;
 mod backup;
 mod browse;
+mod caller;
 mod capture;
 mod care;
 mod export;
@@ -46,9 +47,9 @@ pub mod words;
 mod work;
 
 pub use asked::{Allowance, AskedBackup, Stage};
-pub use authorize::{Caller, Via};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};
+pub use caller::{Caller, Via};
 pub use care::{PruneDone, VerifyDone};
 pub use export::{ExportDone, ExportRequest, archive_name};
 pub use grants::GrantView;

@@ -15,7 +15,7 @@ use repository::format::key_file::Cost;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::alive::Alive;
-use crate::authorize::Caller;
+use crate::caller::Caller;
 use crate::place::{Place, write_private};
 
 /// How an instance is set up.

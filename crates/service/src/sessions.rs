@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::Service;
 use crate::attempts::Tried;
-use crate::authorize::Caller;
+use crate::caller::Caller;
 use crate::people::folded;
 use crate::tokens::{NOTED_MS, hash, secret};
 

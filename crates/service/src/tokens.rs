@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::Service;
-use crate::authorize::Caller;
+use crate::caller::Caller;
 
 const PREFIX: &str = "cairn_";
 const SECRET: usize = 32;

@@ -4,6 +4,7 @@
 //! Every command is here only when it works.
 
 mod backup;
+mod people;
 mod policy;
 mod repository;
 mod restore;
@@ -16,6 +17,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{
     Backup, Cat, Delete, Diff, Export, Find, Import, List, Ls, OneBackup, Passphrase, Purge, Rename, Verify,
+};
+pub(crate) use people::{
+    AddPerson, CreateToken, EditPerson, Grant, PersonCommand, PlanWords, SignOut, TokenCommand,
 };
 pub(crate) use policy::{PolicyCommand, RoleWord, ScheduleCommand, Serve};
 pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
@@ -127,6 +131,12 @@ pub(crate) enum Command {
     /// Care for the repository
     #[command(subcommand)]
     Repository(RepositoryCommand),
+    /// Who may come in, and what he may do
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// What programs come in with
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Show who did what
     Audit(Audit),
     /// Check configuration, data directory, catalog, repository and sources

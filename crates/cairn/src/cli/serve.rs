@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Cancel, Problem, Result};
 use serde_json::json;
 use service::{Roles, Service, Serving};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{RoleWord, Serve};
@@ -56,25 +57,7 @@ pub(crate) async fn serve(
     } else {
         None
     };
-    let scheduler = if roles.scheduler {
-        "schedules run here"
-    } else {
-        "no schedules"
-    };
-    let at = match &web {
-        Some(listener) => {
-            let address = listener
-                .local_addr()
-                .map_err(|error| Problem::io("cannot tell the address", error))?;
-            format!(" at http://{address}{}", words.base_path.trim_end_matches('/'))
-        }
-        None => String::new(),
-    };
-    output.say(&format!(
-        "serving {}{at}: {} at once, {scheduler}; Ctrl-C or SIGTERM ends it",
-        service.data().display(),
-        model::counted(roles.workers as u64, "job", "jobs"),
-    ));
+    introduce(&service, &words.base_path, web.as_ref(), roles, output).await?;
     let door = Door::new(
         Arc::clone(&service),
         &words.base_path,
@@ -90,4 +73,43 @@ pub(crate) async fn serve(
     let working = Serving::new(&service, roles).run(&stop);
     let (answered, worked) = tokio::join!(answering, working);
     answered.and(worked).map(|()| 0)
+}
+
+/// What somebody who started it wants to know: where it is, what it does, and how the first person comes in.
+async fn introduce(
+    service: &Service,
+    base: &str,
+    web: Option<&TcpListener>,
+    roles: Roles,
+    output: Output,
+) -> Result<()> {
+    let scheduler = if roles.scheduler {
+        "schedules run here"
+    } else {
+        "no schedules"
+    };
+    let at = match web {
+        Some(listener) => {
+            let address = listener
+                .local_addr()
+                .map_err(|error| Problem::io("cannot tell the address", error))?;
+            format!(" at http://{address}{}", base.trim_end_matches('/'))
+        }
+        None => String::new(),
+    };
+    output.say(&format!(
+        "serving {}{at}: {} at once, {scheduler}; Ctrl-C or SIGTERM ends it",
+        service.data().display(),
+        model::counted(roles.workers as u64, "job", "jobs"),
+    ));
+    // It is shown once: not made where nobody would read it.
+    if !output.quiet
+        && !output.json
+        && let Some(token) = service.first_set_up_token().await?
+    {
+        output.say(&format!(
+            "There is no administrator yet. The set-up token, shown this once: {token}"
+        ));
+    }
+    Ok(())
 }

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 use model::{Kind, Problem, Result};
 
+use super::Environment;
+
 /// A secret's file: readable by its owner alone, white space at the ends does not count.
 pub(crate) fn secret_file(path: &Path) -> Result<String> {
     let what = || format!("cannot read the secret in {}", path.display());
@@ -32,6 +34,16 @@ pub(crate) fn secret_file(path: &Path) -> Result<String> {
         text.trim().trim_start_matches('\u{feff}'),
         &path.display().to_string(),
     )
+}
+
+/// The key that seals secrets in the catalog, when it does not lie in the data directory.
+pub(crate) fn secret_key(environment: &Environment) -> Result<Option<String>> {
+    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    match (variable("CAIRN_SECRET_KEY"), variable("CAIRN_SECRET_KEY_FILE")) {
+        (Some(key), _) => Ok(Some(key.clone())),
+        (None, Some(path)) => secret_file(Path::new(path)).map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 pub(super) fn secret_command(command: &str) -> Result<String> {

@@ -11,6 +11,7 @@ mod guarded;
 mod instance;
 mod killed;
 mod panel;
+mod people;
 mod problems;
 mod served;
 mod words;

@@ -1,0 +1,140 @@
+//! Who acts, and by which door he came.
+//!
+//! A [`Caller`] cannot be made up: it comes from logging in, from a token, from opening the instance, or it is nobody. It says who somebody
+//! is, and with which scopes; what he may is asked of the catalog each time (`authorize`).
+
+use model::{PersonId, Scope};
+
+/// By which door somebody came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Cli,
+    Api,
+    Panel,
+    Web,
+    Bot,
+}
+
+impl Via {
+    pub fn word(self) -> &'static str {
+        match self {
+            Via::Cli => "cli",
+            Via::Api => "api",
+            Via::Panel => "panel",
+            Via::Web => "web",
+            Via::Bot => "bot",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Carries out what was asked for.
+    House,
+    /// Whoever can open the data directory.
+    Local,
+    Person(PersonId),
+    Nobody,
+}
+
+/// Who acts. It comes from logging in, from a token, or from opening the instance, and cannot be made up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub(crate) who: Who,
+    name: String,
+    scopes: Vec<Scope>,
+    session: Option<String>,
+    address: String,
+    via: Via,
+}
+
+impl Caller {
+    pub(crate) fn local(name: &str) -> Self {
+        Caller {
+            who: Who::Local,
+            name: name.to_owned(),
+            scopes: vec![Scope::EVERYTHING],
+            session: None,
+            address: String::new(),
+            via: Via::Cli,
+        }
+    }
+
+    pub(crate) fn house(name: &str) -> Self {
+        Caller {
+            who: Who::House,
+            ..Caller::local(name)
+        }
+    }
+
+    /// Somebody at a door who has not said yet who he is: he may log in, and nothing else.
+    pub fn nobody(via: Via, address: &str) -> Self {
+        Caller {
+            who: Who::Nobody,
+            scopes: Vec::new(),
+            address: address.to_owned(),
+            via,
+            ..Caller::local("nobody")
+        }
+    }
+
+    pub(crate) fn person(id: PersonId, name: &str, scopes: Vec<Scope>, at: &Caller) -> Self {
+        Caller {
+            who: Who::Person(id),
+            name: name.to_owned(),
+            scopes,
+            session: None,
+            address: at.address.clone(),
+            via: at.via,
+        }
+    }
+
+    pub(crate) fn with_session(self, id: &str) -> Self {
+        Caller {
+            session: Some(id.to_owned()),
+            ..self
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Nobody but a person has one.
+    pub fn person_id(&self) -> Option<PersonId> {
+        match self.who {
+            Who::Person(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// The id of the session by which he is here.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn via(&self) -> Via {
+        self.via
+    }
+
+    /// What stands in the audit log, with where it came from.
+    pub(crate) fn signed(&self, detail: &str) -> String {
+        if self.address.is_empty() {
+            return detail.to_owned();
+        }
+        let from = format!("by {} from {}", self.via.word(), self.address);
+        if detail.is_empty() {
+            from
+        } else {
+            format!("{detail} ({from})")
+        }
+    }
+}
