@@ -6,6 +6,7 @@
 //! Invariants: nothing here is linked into the product, and no crate of the product is linked in here, so that the
 //! chores work while the product does not compile.
 
+mod api;
 mod bench;
 mod demo;
 mod dist;
@@ -24,6 +25,7 @@ use run::Outcome;
 const USAGE: &str = "\
 cargo xtask <verb>
 
+  api [--seconds N]      the HTTP API against its own description
   bench [engine|cairn]   whole programs against each other; writes bench/RESULTS.md
   demo [--data DIR]      a throw-away instance with backups and a mishap, to try things on
   dist                   build the archive that people download
@@ -48,6 +50,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
     let root = files::root()?;
     match arguments.split_first() {
         Some((verb, rest)) => match verb.as_str() {
+            "api" => api::run(&root, rest),
             "bench" => bench::run(&root, rest),
             "demo" => demo::run(&root, rest),
             "dist" => dist::run(&root, rest),

@@ -50,7 +50,7 @@ enum Origin {
     },
 }
 
-pub(crate) const TOOLS: [Tool; 11] = [
+pub(crate) const TOOLS: [Tool; 12] = [
     Tool {
         name: "restic",
         serves: "tests that let stock restic read what Cairn writes, and Cairn what restic writes",
@@ -85,6 +85,13 @@ pub(crate) const TOOLS: [Tool; 11] = [
         purpose: Purpose::Tests,
         sign: Sign::PythonModule("pydactyl"),
         origin: Origin::Python(&["py-dactyl==2.1.*"]),
+    },
+    Tool {
+        name: "schemathesis",
+        serves: "sending the HTTP API all that its description allows, and much that it does not",
+        purpose: Purpose::Hygiene,
+        sign: Sign::PythonModule("schemathesis"),
+        origin: Origin::Python(&["schemathesis==4.*"]),
     },
     Tool {
         name: "cargo-nextest",

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
     match &arguments.command {
         Command::Completions(words) => return shell::completions(words).map(|()| 0),
         Command::Man(words) => return shell::man(words).map(|()| 0),
-        Command::Reference => return shell::reference().map(|()| 0),
+        Command::Reference { api } => return shell::reference(*api).map(|()| 0),
         _ => {}
     }
     let repository = match &arguments.command {
@@ -131,7 +131,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         | Command::Serve(_)
         | Command::Completions(_)
         | Command::Man(_)
-        | Command::Reference => Ok(0),
+        | Command::Reference { .. } => Ok(0),
     }
 }
 

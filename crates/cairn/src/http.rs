@@ -5,6 +5,8 @@
 //! is not found and what is not yours look alike. Told to leave, the door takes no more connections, ends streams, and is gone in time.
 
 mod answer;
+mod asked;
+mod cookies;
 mod door;
 mod download;
 mod rates;
@@ -26,7 +28,11 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-pub(crate) use door::{Door, Who};
+pub(crate) use answer::problem_json;
+pub(crate) use asked::{At, Fields, Queried, Wrong};
+pub(crate) use cookies::set as cookie;
+pub(crate) use door::{Door, Visitor, Who};
+pub(crate) use download::{attachment, stream};
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;
@@ -46,6 +52,7 @@ pub(crate) fn router(door: Door) -> Router {
     let base = door.base().to_owned();
     let short = Router::new()
         .merge(crate::panel::routes())
+        .merge(crate::api::routes(&door))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             PATIENCE,
@@ -56,8 +63,10 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/readyz", get(vitals::readyz))
         .route("/metrics", get(vitals::metrics))
         .route("/download/{link}", get(download::download))
+        .merge(crate::api::streams())
         .merge(short)
         .fallback(answer::no_such_path)
+        .method_not_allowed_fallback(answer::no_such_method)
         .layer(axum::middleware::from_fn_with_state(door.clone(), rates::limit))
         .with_state(door);
     if base.is_empty() {

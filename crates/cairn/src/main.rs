@@ -3,6 +3,7 @@
 //! A door parses, calls `service`, renders; no rule of the business lives here. `cli` is the door of the command line, `http` the one of
 //! the network, `panel` the one that game-server panels' clients know.
 
+mod api;
 mod cli;
 mod configuration;
 mod http;

@@ -6,8 +6,10 @@
 //! Invariants: every statement is a `const` that stands in its file's `ALL`, and a test prepares each of them on both engines; nothing here
 //! decides anything; a database that was made by a newer version, or that is damaged, is not touched.
 
+pub mod answers;
 pub mod audit;
 pub mod backups;
+pub mod feed;
 pub mod grants;
 pub mod job_events;
 pub mod jobs;
@@ -29,8 +31,10 @@ pub use open::{Catalog, Engine};
 
 /// Every statement, by name: what the test prepares.
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    answers::ALL,
     audit::ALL,
     backups::ALL,
+    feed::ALL,
     grants::ALL,
     job_events::ALL,
     jobs::ALL,

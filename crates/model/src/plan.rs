@@ -148,6 +148,9 @@ pub struct Plan {
     #[serde(default)]
     pub paths: Vec<String>,
     pub mode: Mode,
+    /// Contents are compared, not only sizes and times.
+    #[serde(default)]
+    pub deep: bool,
     pub hash: String,
     /// Milliseconds since 1970 UTC.
     pub created: i64,

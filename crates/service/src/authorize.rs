@@ -26,6 +26,7 @@ struct Standing {
 }
 
 /// Which sources there are for somebody.
+#[derive(Debug)]
 pub(crate) struct Sight {
     is_house: bool,
     role: Role,

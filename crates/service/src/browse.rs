@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Action, Cancel, Meta, Permission, Result};
+use model::{Action, Cancel, Meta, Permission, Problem, Result};
 use repository::{Change, Tree};
 use serde::Serialize;
 use sources::{Context, Wanted};
@@ -12,7 +12,7 @@ use crate::Service;
 use crate::joined::TreeOf;
 
 /// An entry of a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Listed {
     pub path: String,
     pub kind: String,
@@ -23,7 +23,7 @@ pub struct Listed {
 }
 
 /// A file that was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FoundFile {
     pub backup: String,
     pub source: String,
@@ -33,7 +33,7 @@ pub struct FoundFile {
 }
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// `added`, `removed`, `changed`, `metadata`.
     pub change: String,
@@ -86,6 +86,21 @@ impl Service {
                 found.extend(tree.list(&path)?.iter().map(listed));
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// How many bytes `cat` would hand over.
+    pub async fn file_size(&self, backup: &str, path: &Path) -> Result<u64> {
+        let row = self.backup_row(backup).await?;
+        self.may(Permission::Download, Some(&row.source)).await?;
+        let tree = self.tree_of(&row.snapshot).await?;
+        let path = path.to_path_buf();
+        self.blocking(move || {
+            let entry = tree.stat(&path)?.filter(|entry| kind(&entry.meta) == "file");
+            let missing =
+                || Problem::not_found(format!("there is no file {} in this backup", path.display()));
+            Ok(entry.ok_or_else(missing)?.meta.size)
         })
         .await
     }

@@ -56,6 +56,12 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<VerifyDone> {
+        let job = self.ask_verify(backup).await?;
+        self.see_through(&job, progress, cancel).await
+    }
+
+    /// Queues it; the job's id.
+    pub async fn ask_verify(&self, backup: Option<&str>) -> Result<String> {
         let row = match backup {
             Some(wanted) => Some(self.backup_row(wanted).await?),
             None => None,
@@ -68,8 +74,7 @@ impl Service {
         let order = Order::Verify {
             backup: row.as_ref().map(|row| row.id.clone()),
         };
-        let job = self.ask(&order, source, &self.options.node).await?;
-        self.see_through(&job, progress, cancel).await
+        self.ask(&order, source, &self.options.node).await
     }
 
     pub(crate) async fn perform_verify(

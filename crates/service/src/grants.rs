@@ -11,12 +11,13 @@ use crate::Service;
 use crate::authorize::entitlement_of;
 
 /// What a person is to a source, as doors show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct GrantView {
     pub person: String,
     /// The name; the id of one that is removed.
     pub source: String,
     pub source_id: String,
+    #[schema(value_type = String)]
     pub relation: Relation,
     pub since: String,
 }

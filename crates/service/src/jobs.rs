@@ -12,7 +12,7 @@ use crate::Service;
 const MOST: i64 = 10_000;
 
 /// Why a job failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct JobError {
     pub kind: String,
     pub message: String,
@@ -20,7 +20,7 @@ pub struct JobError {
 }
 
 /// A job, as doors show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct JobView {
     pub id: String,
     pub kind: String,
@@ -40,6 +40,7 @@ pub struct JobView {
     pub ended: Option<String>,
     pub error: Option<JobError>,
     /// What a job that is over has done.
+    #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
     #[serde(skip)]
     pub created_ms: i64,
@@ -148,7 +149,7 @@ impl Service {
         self.one_job(row).await
     }
 
-    async fn one_job(&self, row: JobRow) -> Result<JobView> {
+    pub(crate) async fn one_job(&self, row: JobRow) -> Result<JobView> {
         let views = self.job_views(vec![row]).await?;
         let view = views.into_iter().next();
         view.ok_or_else(|| Problem::internal("one row, one view"))

@@ -11,7 +11,7 @@ use crate::backup::no_such_backup;
 const MOST: i64 = 1_000_000;
 
 /// A backup, as doors show it; `moment` in RFC 3339.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BackupView {
     pub id: String,
     pub source: String,

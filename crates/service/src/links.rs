@@ -17,7 +17,8 @@ use crate::export::{ExportDone, ExportRequest, archive_name};
 use crate::library::BackupView;
 use crate::place::{read_private, write_private};
 
-const LIFETIME_MS: i64 = 15 * 60_000;
+/// How long a link can be used.
+pub const LINK_MS: i64 = 15 * 60_000;
 
 /// What a link leads to.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ impl Service {
     pub async fn make_link(&self, backup: &str, format: Format) -> Result<String> {
         let row = self.backup_row(backup).await?;
         self.may(Permission::Download, Some(&row.source)).await?;
-        let expires = self.now_ms() + LIFETIME_MS;
+        let expires = self.now_ms() + LINK_MS;
         let text = format!("{}.{}.{expires}", row.id, format.word().replace('.', "-"));
         let signature = self.sign(&text)?;
         self.audit("backup.link", &row.source_name, &row.id).await?;

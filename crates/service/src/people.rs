@@ -14,14 +14,16 @@ use crate::grants::GrantView;
 use crate::set_up::SET_UP;
 
 /// A person, as doors show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PersonView {
     pub id: String,
     pub name: String,
+    #[schema(value_type = String)]
     pub role: Role,
     pub email: String,
     pub disabled: bool,
     /// What the account's plan includes.
+    #[schema(value_type = Object)]
     pub plan: Entitlement,
     /// Can he log in with a password?
     pub password: bool,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::Service;
 
 /// What becomes of a backup under a policy, as doors show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Fate {
     pub id: String,
     pub created: String,

@@ -25,7 +25,7 @@ const SHOWN: usize = 5;
 const PRUNE: &str = "prune";
 
 /// A schedule, as doors show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ScheduleView {
     pub source: String,
     /// In words: `daily at 03:00 Europe/Berlin`.

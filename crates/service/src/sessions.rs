@@ -58,7 +58,7 @@ pub enum LogIn {
 }
 
 /// A session, as doors show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SessionView {
     pub id: String,
     pub created: String,

@@ -29,7 +29,7 @@ pub struct NewToken {
 }
 
 /// A token that was just made; its secret is nowhere else.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TokenMade {
     pub id: String,
     pub token: String,
@@ -46,7 +46,7 @@ impl std::fmt::Debug for TokenMade {
 }
 
 /// A token, as doors show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TokenView {
     pub id: String,
     pub person: String,

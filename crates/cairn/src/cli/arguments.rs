@@ -147,5 +147,9 @@ pub(crate) enum Command {
     Man(Man),
     /// Print the reference of all commands as Markdown
     #[command(hide = true)]
-    Reference,
+    Reference {
+        /// The description of the HTTP API instead, as OpenAPI
+        #[arg(long)]
+        api: bool,
+    },
 }

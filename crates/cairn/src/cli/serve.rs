@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::{Cancel, Problem, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use service::{Roles, Service, Serving};
 use tokio::net::TcpListener;
@@ -53,6 +54,7 @@ pub(crate) async fn serve(
         return Ok(0);
     }
     let web = if has(RoleWord::Web) {
+        allow_many_connections();
         Some(crate::http::listen(words.listen).await?)
     } else {
         None
@@ -112,4 +114,19 @@ async fn introduce(
         ));
     }
     Ok(())
+}
+
+/// Each connection is an open file; the usual limit of a process is low, and it may raise it itself.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(
+            "the number of connections stays limited to {:?}: {error}",
+            limit.current
+        );
+    }
 }

@@ -50,8 +50,14 @@ fn write_pages(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The whole tree of commands as one Markdown page, for `docs/cli.md`.
-pub(crate) fn reference() -> Result<()> {
+/// The whole tree of commands as one Markdown page, for `docs/cli.md`; or the description of the HTTP API, for `docs/openapi.json`.
+pub(crate) fn reference(api: bool) -> Result<()> {
+    if api {
+        let text = crate::api::description()
+            .to_pretty_json()
+            .map_err(|error| Problem::internal(format!("the description cannot be written: {error}")))?;
+        return write_out(format!("{text}\n").as_bytes());
+    }
     let mut root = Arguments::command().term_width(100);
     root.build();
     let mut text =

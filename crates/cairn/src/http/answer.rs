@@ -12,7 +12,11 @@ pub(crate) fn status(kind: Kind) -> StatusCode {
 }
 
 pub(crate) fn problem_json(problem: &Problem) -> Response {
-    let status = status(problem.kind());
+    problem_with(status(problem.kind()), problem)
+}
+
+/// Where HTTP has a finer word than the kind.
+pub(crate) fn problem_with(status: StatusCode, problem: &Problem) -> Response {
     if status.is_server_error() {
         tracing::error!("{problem}");
     }
@@ -30,6 +34,11 @@ pub(crate) fn problem_json(problem: &Problem) -> Response {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     answer
+}
+
+pub(super) async fn no_such_method() -> Response {
+    let problem = Problem::invalid("this path knows other methods only").hint("the header Allow names them");
+    problem_with(StatusCode::METHOD_NOT_ALLOWED, &problem)
 }
 
 pub(super) async fn no_such_path() -> Response {

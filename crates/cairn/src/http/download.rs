@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use model::{Cancel, Progress};
+use model::{Cancel, Progress, Result};
 use tokio::sync::mpsc;
 
 use super::answer::problem_json;
@@ -25,9 +25,6 @@ pub(super) async fn download(State(door): State<Door>, method: Method, Path(link
         Err(problem) => return problem_json(&problem),
     };
     let mut headers = HeaderMap::new();
-    let name = linked.file_name();
-    let plain: String = name.chars().filter(char::is_ascii).collect();
-    let disposition = format!("attachment; filename=\"{plain}\"");
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static(linked.format.media_type()),
@@ -37,29 +34,53 @@ pub(super) async fn download(State(door): State<Door>, method: Method, Path(link
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-store"),
     );
-    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+    if let Some(disposition) = attachment(&linked.file_name()) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
     if method == Method::HEAD {
         return headers.into_response();
     }
-    let (sender, receiver) = mpsc::channel(PIECES);
     let service = door.service().clone();
-    tokio::spawn(async move {
-        let cut = sender.clone();
-        let out = Box::new(io::BufWriter::with_capacity(PIECE, ToBody(sender)));
-        let cancel = Cancel::new();
-        if let Err(problem) = service.download(linked, out, &Progress::new(), &cancel).await {
-            tracing::warn!("a download broke off: {problem}");
-            // Whoever reads must see that the archive is not whole.
-            let _ = cut.send(Err(io::Error::other("the archive is not whole"))).await;
-        }
+    let body = stream(move |out| async move {
+        service
+            .download(linked, Box::new(out), &Progress::new(), &Cancel::new())
+            .await
+            .map(|_| ())
     });
-    (headers, Body::from_stream(Pieces(receiver))).into_response()
+    (headers, body).into_response()
 }
 
+/// Under which name a browser saves it.
+pub(crate) fn attachment(name: &str) -> Option<HeaderValue> {
+    let plain = |c: &char| c.is_ascii() && !c.is_ascii_control() && !matches!(c, '"' | '\\' | '/');
+    let plain: String = name.chars().filter(plain).collect();
+    HeaderValue::from_str(&format!("attachment; filename=\"{plain}\"")).ok()
+}
+
+/// A body that is written while it is read.
+pub(crate) fn stream<F>(work: impl FnOnce(Out) -> F + Send + 'static) -> Body
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    let (sender, receiver) = mpsc::channel(PIECES);
+    tokio::spawn(async move {
+        let cut = sender.clone();
+        let out = io::BufWriter::with_capacity(PIECE, ToBody(sender));
+        if let Err(problem) = work(out).await {
+            tracing::warn!("a download broke off: {problem}");
+            // Whoever reads must see that it is not whole.
+            let _ = cut.send(Err(io::Error::other("it is not whole"))).await;
+        }
+    });
+    Body::from_stream(Pieces(receiver))
+}
+
+/// Where a download is written to.
+pub(crate) type Out = io::BufWriter<ToBody>;
+
 /// Writes from a blocking thread into an answer.
-struct ToBody(mpsc::Sender<io::Result<Bytes>>);
+#[derive(Debug)]
+pub(crate) struct ToBody(mpsc::Sender<io::Result<Bytes>>);
 
 impl Write for ToBody {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

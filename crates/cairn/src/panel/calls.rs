@@ -1,10 +1,11 @@
 //! The calls: parse, ask the service, answer in the panel's shapes.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -166,13 +167,14 @@ pub(super) async fn show(client: Client, Path((server, backup)): Path<(String, S
 pub(super) async fn download(
     State(door): State<Door>,
     client: Client,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Path((server, backup)): Path<(String, String)>,
 ) -> Answer {
     let server = client.free_server(&server).await?;
     let backup = client.made(&server, &backup).await?;
     let link = client.0.make_link(&backup.id, Format::TarGz).await?;
-    let url = format!("{}/download/{link}", door.url(&headers));
+    let url = format!("{}/download/{link}", door.url(&headers, from));
     Ok(Json(json!({"object": "signed_url", "attributes": {"url": url}})).into_response())
 }
 

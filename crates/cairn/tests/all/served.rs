@@ -23,6 +23,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// In small letters, as the whole head.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
@@ -69,25 +75,33 @@ impl Served {
 
     /// One request, and the connection is closed.
     pub(crate) fn ask(&self, method: &str, path: &str, token: Option<&str>, body: Option<&str>) -> Answer {
+        let token = token.map(|token| format!("Authorization: Bearer {token}"));
+        let headers: Vec<&str> = token.iter().map(String::as_str).collect();
+        self.ask_with(method, path, &headers, body)
+    }
+
+    /// The same with headers of one's own.
+    pub(crate) fn ask_with(&self, method: &str, path: &str, headers: &[&str], body: Option<&str>) -> Answer {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let mut head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
             self.address
         );
-        if let Some(token) = token {
-            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        for header in headers {
+            head.push_str(&format!("{header}\r\n"));
         }
         if let Some(body) = body {
-            head.push_str(&format!(
-                "Content-Type: application/json\r\nContent-Length: {}\r\n",
-                body.len()
-            ));
+            if !headers.iter().any(|header| header.starts_with("Content-Type")) {
+                head.push_str("Content-Type: application/json\r\n");
+            }
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
-        write!(stream, "{head}\r\n{}", body.unwrap_or_default()).unwrap();
+        // Who is refused for his size is answered before he has sent everything.
+        let _ = write!(stream, "{head}\r\n{}", body.unwrap_or_default());
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
+        let head = lowered(&bytes[..end]);
         let body = bytes.split_off(end + 4);
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let body = if head.contains("transfer-encoding: chunked") {
@@ -97,6 +111,19 @@ impl Served {
         };
         Answer { status, head, body }
     }
+}
+
+/// Names of headers in small letters, and values, too, but those that are secrets.
+fn lowered(head: &[u8]) -> String {
+    let text = String::from_utf8(head.to_vec()).unwrap();
+    let line = |line: &str| match line.split_once(':') {
+        Some((name, value)) if name.eq_ignore_ascii_case("set-cookie") => {
+            let (secret, rest) = value.split_once(';').unwrap_or((value, ""));
+            format!("{}:{secret};{}", name.to_lowercase(), rest.to_lowercase())
+        }
+        _ => line.to_lowercase(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\r\n")
 }
 
 fn unchunked(mut bytes: &[u8]) -> Vec<u8> {

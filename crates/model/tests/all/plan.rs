@@ -113,6 +113,7 @@ fn a_stored_plan_reads_back_and_expires() {
         parts: vec!["world".to_owned()],
         paths: Vec::new(),
         mode: Mode::Merge,
+        deep: false,
         hash: hash(&draft()),
         created: 1000,
         expires: 1000 + PLAN_LIFETIME_MS,

@@ -223,6 +223,7 @@ impl Scene {
             parts,
             paths,
             mode: Mode::Replace,
+            deep: false,
             hash,
             created: 0,
             expires: 0,

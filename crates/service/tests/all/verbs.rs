@@ -94,6 +94,8 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "lock_backup off" [Unlock] |s, x, _c| s.lock_backup(&x.backup, false);
     "rename_backup" [Rename] |s, x, _c| s.rename_backup(&x.backup, "new");
     "delete_backups" [Delete] |s, x, _c| s.delete_backups(std::slice::from_ref(&x.backup));
+    "ask_verify" [Verify] |s, x, _c| s.ask_verify(Some(&x.backup));
+    "file_size" [Download] |s, x, _c| s.file_size(&x.backup, "world/level.dat".as_ref());
     "verify" [Verify] |s, x, _c| async move { s.verify(Some(&x.backup), &busy().0, &busy().1).await };
     "plan_restore" [See, Restore] |s, x, _c| async move { s.plan_restore(&restore_request(&x.backup, None), &busy().0, &busy().1).await };
     "plan_restore to-folder" [See, Download, Settings] |s, x, c| async move {
@@ -108,6 +110,9 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "restore" [Restore] |s, x, _c| async move {
         s.restore(&restore_request(&x.backup, None), &x.plan, &x.target, &busy().0, &busy().1).await
     };
+    "show_plan" [See] |s, x, _c| s.show_plan(&x.plan.id);
+    "run_plan" [See, Restore] |s, x, _c| s.run_plan(&x.plan.id, &x.plan.hash);
+    "ask_resume" [Restore] |s, x, _c| s.ask_resume(Some(&x.stopped));
     "resume" [Restore] |s, x, _c| async move { s.resume(Some(&x.stopped), &busy().0, &busy().1).await };
     "plan_undo" [Restore, See, Restore] |s, x, _c| async move { s.plan_undo(Some(&x.restored), &busy().0, &busy().1).await };
     "show_job" [See] |s, x, _c| s.show_job(&x.queued);
@@ -170,6 +175,11 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
         "a link was made for somebody who was allowed, and it expires",
     ),
     ("download", "as follow_link, which it needs"),
+    (
+        "begin_once",
+        "remembers for who asks what he asked; what that is asks for itself",
+    ),
+    ("end_once", "as begin_once"),
     ("ping", "says nothing but whether the catalog answers"),
     ("vitals", "holds what somebody may see"),
     ("list_sources", LISTS),

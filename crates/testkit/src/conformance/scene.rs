@@ -45,6 +45,7 @@ pub(super) fn plan(source: &dyn Source, tree: &dyn Tree, wanted: &Wanted, cx: &C
         parts: wanted.parts.clone(),
         paths: Vec::new(),
         mode: wanted.mode,
+        deep: wanted.deep,
         hash: draft.hash("backup-1", "target-1", wanted.mode, &wanted.parts),
         created: FakeClock::START_MS,
         expires: FakeClock::START_MS + model::PLAN_LIFETIME_MS,

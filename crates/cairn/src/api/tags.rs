@@ -1,0 +1,54 @@
+//! Tags: who has an answer already is told that it is still the same, without its body.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+/// Larger answers bear no tag.
+const LARGEST: usize = 4 << 20;
+
+pub(super) async fn tag(request: Request, next: Next) -> Response {
+    let wants = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let answer = next.run(request).await;
+    if !is_read || answer.status() != StatusCode::OK {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let Ok(bytes) = to_bytes(body, LARGEST).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let digest = Sha256::digest(&bytes);
+    let tag = format!(
+        "\"{}\"",
+        digest[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    );
+    let is_known = wants
+        .as_ref()
+        .and_then(|wants| wants.to_str().ok())
+        .is_some_and(|wants| {
+            wants
+                .split(',')
+                .map(str::trim)
+                .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+        });
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        parts.headers.insert(header::ETAG, tag);
+    }
+    parts.headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    if is_known {
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.status = StatusCode::NOT_MODIFIED;
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
