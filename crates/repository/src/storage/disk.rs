@@ -5,6 +5,7 @@
 //! Folders are 0700 and files 0400, with group bits when the config is readable for its group.
 
 mod changes;
+mod direct;
 
 use std::collections::HashSet;
 use std::fs::{self, File};

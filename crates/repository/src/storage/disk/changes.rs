@@ -5,10 +5,12 @@
 //! that was not synced since, and names whose folder was not synced since. Without a witness a call is just made.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{Result, Write};
+use std::io::Result;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+use super::direct;
 
 /// One call that changes something, or makes durable what was changed.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +82,7 @@ impl Changes {
     /// The only content of a file, and its mode from now on.
     pub(super) fn content(&self, path: &Path, file: &mut File, bytes: &[u8], mode: u32) -> Result<()> {
         self.make(Change::Content(path, bytes), || {
-            file.write_all(bytes)?;
+            direct::write(file, bytes)?;
             file.set_permissions(Permissions::from_mode(mode))
         })
     }
