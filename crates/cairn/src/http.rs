@@ -1,13 +1,14 @@
 //! The door of HTTP: listens, lets people in, answers.
 //!
-//! Layers, from outside: request id · log · panic becomes 500 · time limit · body limit · rate limit · routes. A slash at the end of a path
-//! does not count. Rules: a problem is answered in the shape of the API that was asked, with kind and hint, and never with a secret; what
+//! Layers, from outside: request id · log · panic becomes 500 · rate limit · time limit and body limit, but for what carries a file · routes. A
+//! slash at the end of a path does not count. Rules: a problem is answered in the shape of the API that was asked, with kind and hint, and never with a secret; what
 //! is not found and what is not yours look alike. Told to leave, the door takes no more connections, ends streams, and is gone in time.
 
 mod answer;
 mod door;
 mod download;
 mod rates;
+pub(crate) mod upload;
 mod vitals;
 
 use std::net::SocketAddr;
@@ -26,7 +27,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
+pub(crate) use answer::status;
 pub(crate) use door::{Door, Who};
+pub(crate) use download::attachment;
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;
@@ -46,6 +49,7 @@ pub(crate) fn router(door: Door) -> Router {
     let base = door.base().to_owned();
     let short = Router::new()
         .merge(crate::panel::routes())
+        .merge(crate::app_backups::routes())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             PATIENCE,
@@ -57,6 +61,7 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/metrics", get(vitals::metrics))
         .route("/download/{link}", get(download::download))
         .merge(short)
+        .merge(crate::app_backups::long_routes())
         .fallback(answer::no_such_path)
         .layer(axum::middleware::from_fn_with_state(door.clone(), rates::limit))
         .with_state(door);

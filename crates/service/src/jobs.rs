@@ -115,7 +115,7 @@ impl Service {
         self.job_views(rows).await
     }
 
-    async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
+    pub(crate) async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
         let sources = self.catalog.list_sources().await?;
         let names: Vec<(String, String)> = sources.into_iter().map(|row| (row.id, row.name)).collect();
         let now = self.now_ms();
@@ -148,7 +148,7 @@ impl Service {
         self.one_job(row).await
     }
 
-    async fn one_job(&self, row: JobRow) -> Result<JobView> {
+    pub(crate) async fn one_job(&self, row: JobRow) -> Result<JobView> {
         let views = self.job_views(vec![row]).await?;
         let view = views.into_iter().next();
         view.ok_or_else(|| Problem::internal("one row, one view"))
@@ -174,6 +174,10 @@ impl Service {
             ));
         }
         self.audit("cancel", &row.id, "").await?;
+        if row.state != "running" {
+            // Nobody will take what was uploaded for it.
+            self.place.discard_upload(&row.id)?;
+        }
         self.log(
             &row.id,
             "info",

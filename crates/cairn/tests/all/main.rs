@@ -5,6 +5,9 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod app;
+mod app_backups;
+mod app_uploads;
 mod archives;
 mod folder;
 mod guarded;
@@ -13,5 +16,6 @@ mod killed;
 mod panel;
 mod people;
 mod problems;
+mod sending;
 mod served;
 mod words;
