@@ -147,6 +147,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
     options.node.clone_from(&configuration.node.value);
     options.zone.clone_from(&configuration.time_zone.value);
     options.allow.clone_from(&configuration.notify_allow.value);
+    options.upload_limit = configuration.upload_limit.value.0;
     options.secret_key = secret_key(&environment())?;
     options.mail = match &configuration.smtp.value {
         Some(address) => Some(mail_server(&address.0, &configuration.mail_from.value)?),

@@ -1,7 +1,7 @@
 //! The door of HTTP: listens, lets people in, answers.
 //!
-//! Layers, from outside: request id · log · panic becomes 500 · time limit · body limit · rate limit · routes. A slash at the end of a path
-//! does not count. Rules: a problem is answered in the shape of the API that was asked, with kind and hint, and never with a secret; what
+//! Layers, from outside: request id · log · panic becomes 500 · rate limit · time limit and body limit, but for what carries a file · routes. A
+//! slash at the end of a path does not count. Rules: a problem is answered in the shape of the API that was asked, with kind and hint, and never with a secret; what
 //! is not found and what is not yours look alike. Told to leave, the door takes no more connections, ends streams, and is gone in time.
 
 mod answer;
@@ -10,6 +10,7 @@ mod cookies;
 mod door;
 mod download;
 mod rates;
+pub(crate) mod upload;
 mod vitals;
 
 use std::net::SocketAddr;
@@ -28,11 +29,11 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-pub(crate) use answer::problem_json;
+pub(crate) use answer::{problem_json, status};
 pub(crate) use asked::{At, Fields, Queried, Wrong};
 pub(crate) use cookies::set as cookie;
 pub(crate) use door::{Door, Visitor, Who};
-pub(crate) use download::{attachment, stream};
+pub(crate) use download::{archive, attachment, stream};
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;
@@ -53,6 +54,7 @@ pub(crate) fn router(door: Door) -> Router {
     let short = Router::new()
         .merge(crate::panel::routes())
         .merge(crate::api::routes(&door))
+        .merge(crate::app_backups::routes())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             PATIENCE,
@@ -65,6 +67,7 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/download/{link}", get(download::download))
         .merge(crate::api::streams())
         .merge(short)
+        .merge(crate::app_backups::long_routes())
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(axum::middleware::from_fn_with_state(door.clone(), rates::limit))

@@ -1,9 +1,11 @@
 //! The binary and its doors.
 //!
 //! A door parses, calls `service`, renders; no rule of the business lives here. `cli` is the door of the command line, `http` the one of
-//! the network, `panel` the one that game-server panels' clients know.
+//! the network, `panel` the one that game-server panels' clients know,
+//! `app_backups` the one for the administrators of a self-hosted app.
 
 mod api;
+mod app_backups;
 mod cli;
 mod configuration;
 mod http;

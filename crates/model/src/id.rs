@@ -85,6 +85,8 @@ ids! {
     GrantId = "grant",
     /// An outgoing mail or message.
     LetterId = "message",
+    /// A file that comes in from outside.
+    UploadId = "upload",
     /// A process that carries jobs out.
     WorkerId = "worker",
 }

@@ -36,7 +36,7 @@ pub use document::from_json;
 pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
 pub use id::{
     ApprovalId, BackupId, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
-    SHORTEST_PREFIX, SessionId, SourceId, TokenId, WorkerId, is_prefix, resolve, shortest,
+    SHORTEST_PREFIX, SessionId, SourceId, TokenId, UploadId, WorkerId, is_prefix, resolve, shortest,
 };
 pub use job::{JobKind, JobState};
 pub use lapse::Lapse;

@@ -65,6 +65,8 @@ closed_set! {
         Audit = "audit",
         Repository = "repository",
         Settings = "settings",
+        /// To come in by the API of app backups, which is for administrators alone. What is done there asks for more.
+        AppBackups = "app-backups",
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Kind {
     RepositoryMissing,
     /// Somebody else holds a lock that excludes this.
     Locked,
-    /// No key of the repository opens with this password.
+    /// No key of the repository opens with this password, or an archive not with this passphrase.
     WrongPassword,
     /// Nobody is signed in, or the token is not valid.
     Unauthenticated,
@@ -47,6 +47,8 @@ pub enum Kind {
     TooNew,
     /// An input is larger than what is allowed.
     TooLarge,
+    /// Whoever sends something does not go on with it in time.
+    TooSlow,
     /// Too many requests.
     TooMany,
     /// Another system (storage, network, program) does not answer or is missing.
@@ -81,11 +83,14 @@ impl Kind {
             Kind::Refused => 403,
             Kind::NotFound => 404,
             Kind::Conflict | Kind::Locked | Kind::Drifted | Kind::AwaitingApproval | Kind::Cancelled => 409,
+            Kind::TooSlow => 408,
             Kind::TooLarge => 413,
+            // Over HTTP nobody but the caller gives one: that of an archive.
+            Kind::WrongPassword => 422,
             Kind::TooMany => 429,
             Kind::NoSpace => 507,
             Kind::Unavailable | Kind::Interrupted | Kind::RepositoryMissing => 503,
-            Kind::WrongPassword | Kind::Damaged | Kind::TooNew | Kind::Io | Kind::Internal => 500,
+            Kind::Damaged | Kind::TooNew | Kind::Io | Kind::Internal => 500,
         }
     }
 
@@ -108,6 +113,7 @@ impl Kind {
             Kind::Damaged => "damaged",
             Kind::TooNew => "too-new",
             Kind::TooLarge => "too-large",
+            Kind::TooSlow => "too-slow",
             Kind::TooMany => "too-many",
             Kind::Unavailable => "unavailable",
             Kind::Io => "io",
@@ -115,7 +121,7 @@ impl Kind {
         }
     }
 
-    const ALL: [Kind; 20] = [
+    const ALL: [Kind; 21] = [
         Kind::Invalid,
         Kind::NotFound,
         Kind::Conflict,
@@ -132,6 +138,7 @@ impl Kind {
         Kind::Damaged,
         Kind::TooNew,
         Kind::TooLarge,
+        Kind::TooSlow,
         Kind::TooMany,
         Kind::Unavailable,
         Kind::Io,

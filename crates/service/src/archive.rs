@@ -34,7 +34,7 @@ use std::str::FromStr;
 use model::{Problem, Result};
 
 pub use export::{Exported, export};
-pub use import::import;
+pub use import::{import, look_at};
 pub use limits::Limits;
 pub use receiver::Unpacked;
 

@@ -88,6 +88,7 @@ impl Service {
         self.catalog.delete_given_up(now - 30 * DAY_MS).await?;
         self.forget_who_left(now).await?;
         self.catalog.delete_old_answers(now - DAY_MS).await?;
+        self.sweep_uploads().await?;
         self.tell_overdue(now).await?;
         for source in self.catalog.list_sources().await? {
             if let Err(problem) = self.thin_out_safety(&source).await {

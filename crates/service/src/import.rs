@@ -55,7 +55,7 @@ impl Service {
         self.here(&order, Some(&id), progress, cancel, work).await
     }
 
-    async fn take_in(
+    pub(crate) async fn take_in(
         &self,
         job: &str,
         request: ImportRequest,

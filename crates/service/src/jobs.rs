@@ -116,7 +116,7 @@ impl Service {
         self.job_views(rows).await
     }
 
-    async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
+    pub(crate) async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
         let sources = self.catalog.list_sources().await?;
         let names: Vec<(String, String)> = sources.into_iter().map(|row| (row.id, row.name)).collect();
         let now = self.now_ms();
@@ -175,6 +175,10 @@ impl Service {
             ));
         }
         self.audit("cancel", &row.id, "").await?;
+        if row.state != "running" {
+            // Nobody will take what was uploaded for it.
+            self.place.discard_upload(&row.id)?;
+        }
         self.log(
             &row.id,
             "info",

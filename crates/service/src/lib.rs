@@ -7,6 +7,7 @@
 //! (`authorize`). Nothing here parses or renders.
 
 mod alive;
+mod app_backups;
 pub mod archive;
 mod asked;
 mod attempts;
@@ -46,9 +47,11 @@ mod sources;
 mod tell;
 mod tokens;
 pub mod totp;
+mod uploads;
 pub mod words;
 mod work;
 
+pub use app_backups::{AppChanges, AppJob, AppSettings};
 pub use asked::{Allowance, AskedBackup, Stage};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};
@@ -76,6 +79,7 @@ pub use sessions::{Credentials, LogIn, NewSession, SessionView};
 pub use sources::SourceView;
 pub use tell::Tried;
 pub use tokens::{NewToken, TokenMade, TokenView};
+pub use uploads::{Length, Received, USUAL_UPLOAD_LIMIT, Upload, UploadRequest};
 pub use work::{Roles, Serving};
 
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.

@@ -7,6 +7,7 @@
 //! <data>/repository/          the repository `main`, unless it lies elsewhere
 //! <data>/alive/               a locked file for each process that carries jobs out
 //! <data>/outbox/              messages that no server took
+//! <data>/uploads/             files that come in from outside, until a job has taken them
 //! <data>/cache/ scratch/      rebuildable; in scratch each running job has a folder
 //! ```
 //! Invariants: directories are 0700, secrets 0600 and refused when others can read them; a directory of a newer
@@ -166,9 +167,37 @@ impl Place {
         self.root.join("outbox")
     }
 
+    /// Where uploads lie; made when it is absent.
+    pub(crate) fn uploads(&self) -> Result<PathBuf> {
+        private_dir(&self.root.join("uploads"))
+    }
+
+    /// What was uploaded for a job.
+    pub(crate) fn upload(&self, job: &str) -> PathBuf {
+        self.root.join("uploads").join(job)
+    }
+
+    pub(crate) fn upload_names(&self) -> Result<Vec<String>> {
+        self.names_in("uploads")
+    }
+
+    pub(crate) fn discard_upload(&self, name: &str) -> Result<()> {
+        let path = self.upload(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Problem::io(format!("cannot remove {}", path.display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The jobs that have a folder there.
     pub(crate) fn scratch_jobs(&self) -> Result<Vec<String>> {
-        let dir = self.root.join("scratch");
+        self.names_in("scratch")
+    }
+
+    fn names_in(&self, dir: &str) -> Result<Vec<String>> {
+        let dir = self.root.join(dir);
         let problem = |error| Problem::io(format!("cannot list {}", dir.display()), error);
         let entries = match fs::read_dir(&dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

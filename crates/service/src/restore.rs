@@ -7,6 +7,7 @@
 mod perform;
 mod safety;
 mod undo;
+mod uploaded;
 
 use std::path::PathBuf;
 
@@ -67,6 +68,9 @@ pub struct Restored {
     pub job: String,
     pub state: String,
     pub plan: String,
+    /// The backup that was made of an upload for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
     pub safety_backup: Option<String>,
     pub counts: Counts,
     pub verified: bool,

@@ -39,6 +39,8 @@ pub struct Options {
     pub mail: Option<crate::notify::Smtp>,
     /// Networks of one's own that webhooks may call.
     pub allow: Vec<crate::notify::Net>,
+    /// So many bytes one uploaded file has at most.
+    pub upload_limit: u64,
     pub version: String,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
@@ -64,6 +66,7 @@ impl Options {
             zone: "UTC".to_owned(),
             mail: None,
             allow: Vec::new(),
+            upload_limit: crate::uploads::USUAL_UPLOAD_LIMIT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -91,6 +94,7 @@ pub struct Shared {
     /// Hashing a password takes much memory: only so many at once.
     pub(crate) hashing: Semaphore,
     pub(crate) hashed: AtomicU64,
+    pub(crate) receiving: crate::uploads::Receiving,
 }
 
 impl Deref for Service {
@@ -120,6 +124,7 @@ impl Service {
             repository: OnceCell::new(),
             hashing: Semaphore::new(crate::passwords::AT_ONCE),
             hashed: AtomicU64::new(0),
+            receiving: crate::uploads::Receiving::default(),
         };
         Ok(Service {
             shared: Arc::new(shared),

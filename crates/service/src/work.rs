@@ -3,7 +3,7 @@
 //! Nouns: an *order* says what is to be done and is stored with its job; a *worker* is any process that claims a job and carries it out under
 //! a lease; to *see a job through* is to wait for its end, and to carry it out oneself when no worker of its node is alive.
 //!
-//! Rules: a job's order holds no secret. Whoever asked may go away: the job goes on. What only the asking process can do (its file, its
+//! Rules: a job's order holds no secret, unless sealed. Whoever asked may go away: the job goes on. What only the asking process can do (its file, its
 //! output) is queued for a node that nobody else serves. Invariants: a job is ended by the holder of its lease and by nobody else; a job
 //! whose process vanished becomes interrupted and never runs for ever.
 
@@ -22,6 +22,7 @@ pub use serve::{Roles, Serving};
 use crate::Service;
 use crate::backup::BackupOrder;
 use crate::restore::RestoreOrder;
+use crate::uploads::UploadOrder;
 
 /// Longer than any piece of work without a sign of life.
 pub(crate) const LEASE_MS: i64 = 60_000;
@@ -47,17 +48,23 @@ pub(crate) enum Order {
     Import {
         file: String,
     },
+    /// Of a file that was uploaded.
+    #[serde(rename = "import-upload")]
+    ImportUpload(UploadOrder),
+    /// Import and restore in one.
+    #[serde(rename = "restore-upload")]
+    RestoreUpload(UploadOrder),
 }
 
 impl Order {
     pub(crate) fn kind(&self) -> JobKind {
         match self {
             Order::Backup(_) => JobKind::Backup,
-            Order::Restore(_) => JobKind::Restore,
+            Order::Restore(_) | Order::RestoreUpload(_) => JobKind::Restore,
             Order::Verify { .. } => JobKind::Verify,
             Order::Prune { .. } => JobKind::Prune,
             Order::Export { .. } => JobKind::Export,
-            Order::Import { .. } => JobKind::Import,
+            Order::Import { .. } | Order::ImportUpload(_) => JobKind::Import,
         }
     }
 

@@ -125,6 +125,11 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
             configuration.mail_from.value.clone(),
             &configuration.mail_from.origin,
         ),
+        (
+            "upload limit",
+            configuration.upload_limit.value.to_string(),
+            &configuration.upload_limit.origin,
+        ),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Downloads by signed link: the archive is streamed while it is made.
+//! Downloads: the archive is streamed while it is made. By signed link, or as the answer to who may.
 //!
 //! Rules: nothing is staged; whoever reads slowly slows the export down and costs a few buffers; whoever goes away ends it. `HEAD` tells
 //! name and type. The length of an archive is not known beforehand, so there are no ranges, and the answer says so.
@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use model::{Cancel, Progress, Result};
+use service::Linked;
 use tokio::sync::mpsc;
 
 use super::answer::problem_json;
@@ -20,10 +21,14 @@ const PIECES: usize = 4;
 const PIECE: usize = 256 * 1024;
 
 pub(super) async fn download(State(door): State<Door>, method: Method, Path(link): Path<String>) -> Response {
-    let linked = match door.service().follow_link(&link).await {
-        Ok(linked) => linked,
-        Err(problem) => return problem_json(&problem),
-    };
+    match door.service().follow_link(&link).await {
+        Ok(linked) => archive(&door, linked, &method),
+        Err(problem) => problem_json(&problem),
+    }
+}
+
+/// The archive of a backup, as a file to be saved.
+pub(crate) fn archive(door: &Door, linked: Linked, method: &Method) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(
         header::CONTENT_TYPE,
@@ -37,7 +42,7 @@ pub(super) async fn download(State(door): State<Door>, method: Method, Path(link
     if let Some(disposition) = attachment(&linked.file_name()) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
-    if method == Method::HEAD {
+    if *method == Method::HEAD {
         return headers.into_response();
     }
     let service = door.service().clone();

@@ -6,6 +6,9 @@
 )]
 
 mod api;
+mod app;
+mod app_backups;
+mod app_uploads;
 mod archives;
 mod folder;
 mod guarded;
@@ -14,5 +17,6 @@ mod killed;
 mod panel;
 mod people;
 mod problems;
+mod sending;
 mod served;
 mod words;

@@ -98,19 +98,26 @@ impl Served {
         }
         // Who is refused for his size is answered before he has sent everything.
         let _ = write!(stream, "{head}\r\n{}", body.unwrap_or_default());
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = lowered(&bytes[..end]);
-        let body = bytes.split_off(end + 4);
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = if head.contains("transfer-encoding: chunked") {
-            unchunked(&body)
-        } else {
-            body
-        };
-        Answer { status, head, body }
+        answered(&mut stream)
     }
+}
+
+/// What comes until the connection ends. Who sends more than is wanted has it cut, with the answer already there.
+pub(crate) fn answered(stream: &mut TcpStream) -> Answer {
+    let (mut bytes, mut piece) = (Vec::new(), [0; 16 << 10]);
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        bytes.extend_from_slice(&piece[..count]);
+    }
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = lowered(&bytes[..end]);
+    let body = bytes.split_off(end + 4);
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = if head.contains("transfer-encoding: chunked") {
+        unchunked(&body)
+    } else {
+        body
+    };
+    Answer { status, head, body }
 }
 
 /// Names of headers in small letters, and values, too, but those that are secrets.

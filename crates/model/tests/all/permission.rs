@@ -33,6 +33,7 @@ tokens          yyy           ---      ---    ---
 audit           yyy           ---      ---    ---
 repository      yyy           ---      ---    ---
 settings        yyy           ---      ---    ---
+app-backups     yyy           ---      ---    ---
 ";
 
 fn source(byte: u8) -> SourceId {

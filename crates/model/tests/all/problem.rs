@@ -26,6 +26,20 @@ fn exit_codes_are_the_documented_ones() {
 }
 
 #[test]
+fn what_the_caller_did_wrong_is_told_from_what_went_wrong_here() {
+    for (kind, status) in [
+        (Kind::Invalid, 400),
+        (Kind::TooSlow, 408),
+        (Kind::TooLarge, 413),
+        (Kind::WrongPassword, 422),
+        (Kind::Damaged, 500),
+        (Kind::NoSpace, 507),
+    ] {
+        assert_eq!(kind.http_status(), status, "{kind}");
+    }
+}
+
+#[test]
 fn json_uses_the_same_words_as_messages() {
     for kind in [Kind::NoSpace, Kind::WrongPassword, Kind::TooNew, Kind::Io] {
         assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));

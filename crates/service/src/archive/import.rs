@@ -38,7 +38,7 @@ pub fn import(
     let opening = |error| Problem::io(format_args!("opening {}", path.display()), error);
     let mut file = File::open(path).map_err(opening)?;
     let length = file.metadata().map_err(opening)?.len();
-    let kind = recognise(&mut file, path)?;
+    let kind = recognise(&mut file, &path.display().to_string())?;
     let mut receiver = Receiver::new(limits, length, staging_root, cx)?;
     let reader = BufReader::with_capacity(BUFFER, file);
     match kind {
@@ -61,8 +61,15 @@ fn zstd(reader: BufReader<File>) -> Result<impl Read> {
     Ok(BufReader::with_capacity(BUFFER, decoder))
 }
 
-fn recognise(file: &mut File, path: &Path) -> Result<Kind> {
-    let reading = |error| Problem::io(format_args!("reading {}", path.display()), error);
+/// A first look, before anything costs time: does it begin like an archive? `name` is what a person calls it.
+pub fn look_at(file: &mut File, name: &str) -> Result<()> {
+    file.rewind()
+        .map_err(|error| Problem::io(format_args!("reading {name}"), error))?;
+    recognise(file, name).map(|_| ())
+}
+
+fn recognise(file: &mut File, name: &str) -> Result<Kind> {
+    let reading = |error| Problem::io(format_args!("reading {name}"), error);
     let mut head = Vec::new();
     (&mut *file).take(512).read_to_end(&mut head).map_err(reading)?;
     file.rewind().map_err(reading)?;
@@ -72,11 +79,11 @@ fn recognise(file: &mut File, path: &Path) -> Result<Kind> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Kind::Zstd),
         block if block.get(TAR_MAGIC) == Some(b"ustar".as_slice()) => Ok(Kind::Tar),
         block if tar_reader::is_header(block) => Ok(Kind::Tar),
-        other => Err(unknown(path, other)),
+        other => Err(unknown(name, other)),
     }
 }
 
-fn unknown(path: &Path, head: &[u8]) -> Problem {
+fn unknown(name: &str, head: &[u8]) -> Problem {
     let what = match head {
         [] => "empty",
         [b'B', b'Z', b'h', ..] => "packed with bzip2",
@@ -85,6 +92,6 @@ fn unknown(path: &Path, head: &[u8]) -> Problem {
         [b'R', b'a', b'r', b'!', ..] => "a RAR archive",
         _ => "not an archive that Cairn knows",
     };
-    Problem::invalid(format!("{} is {what}", path.display()))
+    Problem::invalid(format!("{name} is {what}"))
         .hint("Cairn reads zip, tar, tar.gz and tar.zst, whatever the file is called")
 }

@@ -196,6 +196,7 @@ fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome
         job: job.to_owned(),
         state: state.to_owned(),
         plan: plan.id,
+        imported: None,
         safety_backup,
         counts,
         verified,

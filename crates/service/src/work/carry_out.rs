@@ -106,6 +106,12 @@ impl Service {
                 value(self.perform_verify(backup.as_deref(), progress, cancel).await?)
             }
             Order::Prune { no_grace } => value(self.perform_prune(no_grace, progress, cancel).await?),
+            Order::ImportUpload(order) => {
+                value(self.perform_import_upload(job, &order, progress, cancel).await?)
+            }
+            Order::RestoreUpload(order) => {
+                value(self.perform_restore_upload(job, &order, progress, cancel).await?)
+            }
             Order::Export { .. } | Order::Import { .. } => Err(Problem::new(
                 Kind::Interrupted,
                 "the process that was asked for this is gone",
@@ -182,6 +188,9 @@ impl Service {
         self.catalog
             .end_job(&job.id, job.fence, &ending, self.now_ms())
             .await?;
+        if let Err(problem) = self.place.discard_upload(&job.id) {
+            tracing::warn!("{problem}");
+        }
         self.tell_end(job, state, &outcome).await;
         outcome
     }

@@ -1,7 +1,8 @@
 //! Jobs whose process vanished, and what it left lying about.
 //!
-//! Rules: a job whose lease ran out, or whose process on this machine is seen to be gone, is interrupted; people are told. A backup that the schedule had asked for is queued again, a few times at
-//! most, since nobody is there to do it by hand; a restore waits for `resume`. Scratch folders of jobs that do not run are removed.
+//! Rules: a job whose lease ran out, or whose process on this machine is seen to be gone, is interrupted; people are told. A backup that
+//! the schedule had asked for, and the import of an upload, are queued again, a few times at most, since nobody is there to do it by hand;
+//! a restore waits for `resume`. Scratch folders of jobs that do not run are removed.
 
 use model::{JobState, Kind, Problem, Reason, Result};
 
@@ -30,10 +31,12 @@ impl Service {
                 "interrupted: the process that carried it out is gone",
             )
             .await;
-            let is_scheduled =
-                matches!(Order::of(&job), Ok(Order::Backup(order)) if order.reason == Reason::Scheduled);
-            if is_scheduled && job.fence < MOST_CLAIMS && self.catalog.requeue_job(&id, "interrupted").await?
-            {
+            let is_repeated = match Order::of(&job) {
+                Ok(Order::Backup(order)) => order.reason == Reason::Scheduled,
+                Ok(Order::ImportUpload(_)) => true,
+                _ => false,
+            };
+            if is_repeated && job.fence < MOST_CLAIMS && self.catalog.requeue_job(&id, "interrupted").await? {
                 self.log(&id, "info", "queued again").await;
                 continue;
             }

@@ -68,6 +68,7 @@ impl Serving {
     /// Serves until `stop` is set, then leaves in good order.
     pub async fn run(mut self, stop: &Cancel) -> Result<()> {
         self.service.sweep_scratch().await?;
+        self.service.sweep_uploads().await?;
         while !stop.is_cancelled() {
             if let Err(problem) = self.turn().await {
                 // The catalog may be away for a moment; what serves does not end for that.

@@ -9,7 +9,7 @@ use service::Service;
 
 use crate::house::run;
 use crate::scene::{Copy, Scene, restore_request, token, with_token};
-use crate::verbs::{OF_BACKUPS, OF_SOURCES, OF_THE_HOUSE, Row, UNASKED};
+use crate::verbs::{OF_APPS, OF_BACKUPS, OF_SOURCES, OF_THE_HOUSE, Row, UNASKED};
 
 /// What the pure table says: the first permission that is denied, and why.
 fn judged(scene: &Scene, row: &Row, role: Role, relation: Relation) -> Option<(Permission, Denial)> {
@@ -95,6 +95,11 @@ fn the_judge_is_asked_by_every_verb_about_backups_and_jobs() {
 }
 
 #[test]
+fn the_judge_is_asked_by_every_verb_about_apps() {
+    run(the_table_holds(OF_APPS));
+}
+
+#[test]
 fn the_judge_is_asked_by_every_verb_about_the_house() {
     run(the_table_holds(OF_THE_HOUSE));
 }
@@ -129,7 +134,11 @@ fn public_verbs(dir: &Path, found: &mut BTreeSet<String>) {
 fn no_door_reaches_the_service_around_the_judge() {
     let mut verbs = BTreeSet::new();
     public_verbs(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut verbs);
-    let rows = OF_SOURCES.iter().chain(OF_BACKUPS).chain(OF_THE_HOUSE);
+    let rows = OF_SOURCES
+        .iter()
+        .chain(OF_BACKUPS)
+        .chain(OF_APPS)
+        .chain(OF_THE_HOUSE);
     let asked = rows.map(|row| row.verb.split(' ').next().unwrap().to_owned());
     let unasked = UNASKED.iter().map(|(verb, _)| (*verb).to_owned());
     let known: BTreeSet<String> = asked.chain(unasked).collect();
@@ -171,7 +180,12 @@ fn nobody_may_nothing_and_fills_no_log() {
         let scene = Scene::new().await;
         let copy = scene.copy().await;
         let nobody = service::Caller::nobody(service::Via::Web, "192.0.2.7");
-        for row in OF_SOURCES.iter().chain(OF_BACKUPS).chain(OF_THE_HOUSE) {
+        for row in OF_SOURCES
+            .iter()
+            .chain(OF_BACKUPS)
+            .chain(OF_APPS)
+            .chain(OF_THE_HOUSE)
+        {
             let acting = copy.service.acting(nobody.clone());
             let problem = (row.call)(acting, &scene, &copy).await.expect_err(row.verb);
             assert_eq!(problem.kind(), Kind::Unauthenticated, "{}: {problem}", row.verb);

@@ -20,6 +20,7 @@ mod people;
 mod scene;
 mod schedule;
 mod tokens;
+mod uploads;
 mod verbs;
 mod words;
 mod work;

@@ -4,6 +4,7 @@
 
 use std::pin::Pin;
 
+use model::Permission::AppBackups;
 use model::Permission::{
     self, Audit, BackUp, Cancel as Stop, CreateSource, Delete, Download, EditPolicy, EditSource, Import,
     Lock, People, RemoveSource, Rename, Repository, Restore, Schedule as SetSchedule, See, SeeSecrets,
@@ -12,7 +13,10 @@ use model::Permission::{
 use model::{Cancel, Preset, Progress, Relation, Result, Role, Schedule, Zone};
 use serde_json::json;
 use service::archive::{Format, Limits};
-use service::{BackupRequest, ExportRequest, ImportRequest, Level, PersonChanges, Service};
+use service::{
+    AppChanges, BackupRequest, ExportRequest, ImportRequest, Length, Level, PersonChanges, Received, Service,
+    UploadRequest,
+};
 
 use crate::scene::{Copy, Scene, person, restore_request, token};
 
@@ -37,6 +41,13 @@ macro_rules! rows {
             }),
         }),+]
     };
+}
+
+/// An archive that somebody else has sent.
+async fn received(x: &Scene, c: &Copy) -> Received {
+    let mut upload = c.service.begin_upload("world", Length::Unknown).await.unwrap();
+    upload.write(&std::fs::read(&x.archive).unwrap()).await.unwrap();
+    upload.finish().await.unwrap()
 }
 
 fn busy() -> (Progress, Cancel) {
@@ -77,6 +88,29 @@ pub(crate) const OF_SOURCES: &[Row] = rows! {
         let request = ImportRequest { file: x.archive.clone(), source: "world".into(), name: None, passphrase: None, limits: Limits::default() };
         s.import(request, &busy().0, &busy().1).await
     };
+    "begin_upload" [Import] |s, _x, _c| s.begin_upload("world", Length::Unknown);
+    "import_upload" [Import] |s, x, c| async move { s.import_upload(received(x, c).await, UploadRequest::default()).await };
+    "restore_upload" [Import, Restore] |s, x, c| async move { s.restore_upload(received(x, c).await, UploadRequest::default()).await };
+};
+
+pub(crate) const OF_APPS: &[Row] = rows! {
+    "enter_app_backups" [AppBackups] |s, _x, _c| s.enter_app_backups();
+    "app_source" [AppBackups, See] |s, _x, _c| s.app_source(Some("world"));
+    "app_settings" [AppBackups, See] |s, _x, _c| s.app_settings(Some("world"));
+    "change_app_settings" [AppBackups, EditPolicy] |s, _x, _c| async move {
+        let changes = AppChanges { retention: Some(2), ..AppChanges::default() };
+        s.change_app_settings(Some("world"), &changes).await
+    };
+    "change_app_settings of-paths" [AppBackups, EditPolicy, EditSource] |s, _x, c| async move {
+        let folder = c.root.join("new");
+        std::fs::create_dir_all(&folder).unwrap();
+        let changes = AppChanges { paths: Some(vec![folder.display().to_string()]), ..AppChanges::default() };
+        s.change_app_settings(Some("world"), &changes).await
+    };
+    "ask_app_backup" [AppBackups, BackUp] |s, _x, _c| s.ask_app_backup(Some("world"));
+    "app_jobs" [AppBackups, See] |s, _x, _c| s.app_jobs(Some("world"));
+    "app_job" [AppBackups, See] |s, x, _c| s.app_job(&x.restored);
+    "delete_app_job" [AppBackups, Delete] |s, x, _c| s.delete_app_job(&x.restored);
 };
 
 pub(crate) const OF_BACKUPS: &[Row] = rows! {
@@ -212,6 +246,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("now_ms", PLAIN),
     ("zone", PLAIN),
     ("data", PLAIN),
+    ("upload_limit", PLAIN),
     ("repository_address", PLAIN),
     ("passwords_hashed", PLAIN),
 ];

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use model::{Action, Draft, FileKind, Item, Meta, Mode, Problem, Result};
+use model::{Action, Draft, FileKind, Item, MANIFEST_FILE, Meta, Mode, Problem, Result};
 use serde_json::json;
 
 use super::capture::options;
@@ -25,7 +25,7 @@ const SPEED: u64 = 200 << 20;
 
 pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
     let mut draft = Draft::default();
-    for part in folder.chosen(&wanted.parts)? {
+    for part in held(folder, tree, wanted, &mut draft)? {
         let comparison = Comparison {
             part,
             tree,
@@ -41,6 +41,42 @@ pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Conte
         .sort_by_cached_key(|item| (item.action != Action::Delete, item.part.clone()));
     draft.seconds_estimate = draft.bytes / SPEED + draft.items.len() as u64 / 20_000;
     Ok(draft)
+}
+
+/// The parts that are meant. When none is named, those that the backup holds: the others stay as they are.
+fn held<'a>(
+    folder: &'a Folder,
+    tree: &dyn Tree,
+    wanted: &Wanted,
+    draft: &mut Draft,
+) -> Result<Vec<&'a Part>> {
+    let mut parts = folder.chosen(&wanted.parts)?;
+    let is_whole = parts.iter().any(|part| part.tree == Path::new(""));
+    if is_whole || !wanted.parts.is_empty() {
+        return Ok(parts);
+    }
+    let top = tree.list(Path::new(""))?;
+    let (found, missing): (Vec<_>, Vec<_>) = parts
+        .into_iter()
+        .partition(|part| top.iter().any(|entry| entry.path == part.tree));
+    parts = found;
+    if parts.is_empty() {
+        // Asked for by name, it is said which one.
+        return Ok(missing);
+    }
+    let stays = |part: &&Part| format!("{}: not in the backup, stays as it is", part.name);
+    draft.warnings.extend(missing.iter().map(stays));
+    let is_known =
+        |path: &Path| path == Path::new(MANIFEST_FILE) || parts.iter().any(|part| part.tree == path);
+    let strangers = top.iter().filter(|entry| !is_known(&entry.path));
+    let left_out = strangers.map(|entry| {
+        format!(
+            "{}: not a part of this source, is not restored",
+            entry.path.display()
+        )
+    });
+    draft.warnings.extend(left_out);
+    Ok(parts)
 }
 
 struct Comparison<'a> {

@@ -1,0 +1,209 @@
+//! What the API of app backups needs: one source, and the history of its backups and restores.
+//!
+//! Nouns: an *app* is a source as that API sees it, the only one where none is named; its history is a list of [`AppJob`]s, in which a backup
+//! and the job that made it are one thing: where the one is gone, the other is not shown either.
+//! Rules: all of this is for administrators (`Permission::AppBackups`), and asks like every other verb for what it does as well.
+
+mod settings;
+
+use std::collections::HashMap;
+
+use catalog::backups::BackupRow;
+use catalog::jobs::JobRow;
+use catalog::sources::SourceRow;
+use model::{JobState, Kind, Permission, Problem, Reason, Result};
+
+pub use settings::{AppChanges, AppSettings};
+
+use crate::Service;
+use crate::backup::{Asked, BackupRequest};
+use crate::jobs::JobView;
+use crate::library::BackupView;
+use crate::policy::policy_of;
+use crate::sources::{SourceView, view};
+use crate::work::Order;
+
+/// Jobs are looked at so far back.
+const MOST: i64 = 2_000;
+const LISTED: usize = 10;
+
+/// A backup or a restore, with what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppJob {
+    pub job: JobView,
+    pub is_scheduled: bool,
+    /// The backup that the job made.
+    pub backup: Option<BackupView>,
+    /// What the file was called that was uploaded for it.
+    pub file_name: Option<String>,
+}
+
+impl Service {
+    /// Is this API open to whoever asks?
+    pub async fn enter_app_backups(&self) -> Result<()> {
+        self.may(Permission::AppBackups, None).await
+    }
+
+    /// The source that is meant; nothing: the only one.
+    pub async fn app_source(&self, wanted: Option<&str>) -> Result<SourceView> {
+        self.may(Permission::AppBackups, None).await?;
+        let row = self.app(wanted).await?;
+        self.may(Permission::See, Some(&row.id)).await?;
+        Ok(view(&row))
+    }
+
+    async fn app(&self, wanted: Option<&str>) -> Result<SourceRow> {
+        if let Some(wanted) = wanted {
+            return self.source_row(wanted).await;
+        }
+        let sight = self.sight().await?;
+        let mut rows = self.catalog.list_sources().await?;
+        rows.retain(|row| row.hidden == 0 && sight.sees(&row.id));
+        match rows.len() {
+            1 => Ok(rows.swap_remove(0)),
+            0 => Err(Problem::not_found("there is no source yet").hint("add one: `cairn source add`")),
+            _ => {
+                let names: Vec<&str> = rows.iter().take(LISTED).map(|row| row.name.as_str()).collect();
+                Err(Problem::invalid("there are several sources, and none is named")
+                    .hint(format!("name one with `source`: {}", names.join(", "))))
+            }
+        }
+    }
+
+    /// Queues a backup of what the settings say.
+    pub async fn ask_app_backup(&self, wanted: Option<&str>) -> Result<Asked> {
+        self.may(Permission::AppBackups, None).await?;
+        let row = self.app(wanted).await?;
+        let request = BackupRequest {
+            parts: policy_of(&row)?.parts,
+            ..BackupRequest::manual(row.id)
+        };
+        self.ask_backup(&request).await
+    }
+
+    /// Newest first.
+    pub async fn app_jobs(&self, wanted: Option<&str>) -> Result<Vec<AppJob>> {
+        self.may(Permission::AppBackups, None).await?;
+        let source = self.app(wanted).await?;
+        self.may(Permission::See, Some(&source.id)).await?;
+        self.reap().await?;
+        let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
+        let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
+        let backups: HashMap<&str, &BackupRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+        let mut shown = Vec::new();
+        for job in jobs {
+            if let Some(known) = Known::of(&job)
+                && let Some(backup) = known.backup(|id| backups.get(id).map(|row| BackupView::of(row)))
+            {
+                shown.push((job, known, backup));
+            }
+        }
+        let views = self
+            .job_views(shown.iter().map(|(job, ..)| job.clone()).collect())
+            .await?;
+        let all = views.into_iter().zip(shown);
+        Ok(all
+            .map(|(view, (_, known, backup))| known.shown(view, backup))
+            .collect())
+    }
+
+    pub async fn app_job(&self, wanted: &str) -> Result<AppJob> {
+        self.may(Permission::AppBackups, None).await?;
+        let job = self.job_row(wanted).await?;
+        self.may_job(Permission::See, &job).await?;
+        self.reap().await?;
+        self.app_job_of(self.job_row(&job.id).await?).await
+    }
+
+    async fn app_job_of(&self, job: JobRow) -> Result<AppJob> {
+        let gone = || Problem::not_found(format!("there is no backup and no restore “{}”", job.id));
+        let known = Known::of(&job).ok_or_else(gone)?;
+        let row = match &known.makes {
+            Some(id) => self.catalog.backup(id).await?,
+            None => None,
+        };
+        let backup = known
+            .backup(|_| row.as_ref().map(BackupView::of))
+            .ok_or_else(gone)?;
+        Ok(known.shown(self.one_job(job).await?, backup))
+    }
+
+    /// Forgets a job that is over, and with it the backup that it made.
+    pub async fn delete_app_job(&self, wanted: &str) -> Result<()> {
+        self.may(Permission::AppBackups, None).await?;
+        let row = self.job_row(wanted).await?;
+        self.may_job(Permission::Delete, &row).await?;
+        let found = self.app_job_of(row).await?;
+        if !found.job.is_over() {
+            return Err(
+                Problem::new(Kind::Conflict, "Running jobs cannot be deleted.").hint("cancel it first")
+            );
+        }
+        if let Some(backup) = &found.backup {
+            if backup.locked {
+                return Err(
+                    Problem::new(Kind::Conflict, "the backup of this job is locked").hint("unlock it first")
+                );
+            }
+            if let Some(row) = self.catalog.backup(&backup.id).await? {
+                self.delete_rows(&[row]).await?;
+            }
+        }
+        self.catalog.delete_job(&found.job.id).await?;
+        self.audit("job.delete", &found.job.id, &found.job.kind).await
+    }
+}
+
+/// What the order of a job says.
+struct Known {
+    state: JobState,
+    is_scheduled: bool,
+    /// The id of the backup that it makes.
+    makes: Option<String>,
+    file_name: Option<String>,
+}
+
+impl Known {
+    /// Only backups and restores are.
+    fn of(job: &JobRow) -> Option<Known> {
+        let known = Known {
+            state: job.state.parse().ok()?,
+            is_scheduled: false,
+            makes: None,
+            file_name: None,
+        };
+        match Order::of(job).ok()? {
+            Order::Backup(order) => Some(Known {
+                is_scheduled: order.reason == Reason::Scheduled,
+                makes: Some(order.backup),
+                ..known
+            }),
+            Order::Restore(_) => Some(known),
+            Order::RestoreUpload(order) => Some(Known {
+                file_name: order.file_name,
+                ..known
+            }),
+            _ => None,
+        }
+    }
+
+    /// The backup that was made, when there is one. `None`: it was made and is gone.
+    fn backup(&self, find: impl FnOnce(&str) -> Option<BackupView>) -> Option<Option<BackupView>> {
+        let found = self
+            .makes
+            .as_deref()
+            .and_then(find)
+            .filter(|backup| backup.state == "ok");
+        let is_gone = self.makes.is_some() && self.state.is_success() && found.is_none();
+        (!is_gone).then_some(found)
+    }
+
+    fn shown(self, job: JobView, backup: Option<BackupView>) -> AppJob {
+        AppJob {
+            job,
+            is_scheduled: self.is_scheduled,
+            backup,
+            file_name: self.file_name,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Import and restore of an upload in one job.
+//!
+//! Order: the archive is found good as a whole → it becomes a backup → the plan → the gates → from here on a restore like every other. What
+//! was planned is a step of the journal: a job that is gone on with neither imports again nor plans anew, and needs the uploaded file no more.
+
+use catalog::jobs::JobRow;
+use model::{Cancel, Mode, Permission, Problem, Progress, Reason, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sources::Journal;
+
+use super::{RestoreOrder, RestoreRequest, Restored, Target, Wanted};
+use crate::Service;
+use crate::joined::JournalOf;
+use crate::uploads::{Received, UploadOrder, UploadRequest};
+use crate::work::{Order, value};
+
+/// The step of the journal that holds the [`Planned`].
+const UPLOAD_STEP: &str = "service:upload";
+
+/// The backup that was made of the upload, and how it is restored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Planned {
+    backup: String,
+    order: RestoreOrder,
+}
+
+impl Service {
+    /// Queues import and restore, in place, of what was received; the job's id.
+    pub async fn restore_upload(&self, received: Received, request: UploadRequest) -> Result<String> {
+        let source = received.source().to_owned();
+        self.may(Permission::Import, Some(&source)).await?;
+        self.may(Permission::Restore, Some(&source)).await?;
+        // Refused at once what would be refused after all the work.
+        self.check_gates(&Target::Source(source)).await?;
+        self.hand_over(received, request, Order::RestoreUpload).await
+    }
+
+    pub(crate) async fn perform_restore_upload(
+        &self,
+        job: &JobRow,
+        order: &UploadOrder,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Restored> {
+        let planned = match self.planned_before(job).await? {
+            Some(planned) => planned,
+            None => self.plan_upload(job, order, progress, cancel).await?,
+        };
+        // From here on the backup stands for it.
+        self.place.discard_upload(&job.id)?;
+        let done = self
+            .perform_restore(job, &planned.order, progress, cancel)
+            .await?;
+        Ok(Restored {
+            imported: Some(planned.backup),
+            ..done
+        })
+    }
+
+    async fn planned_before(&self, job: &JobRow) -> Result<Option<Planned>> {
+        let journal = JournalOf::load(&self.catalog, &job.id).await?;
+        let Some(step) = journal.find(UPLOAD_STEP) else {
+            return Ok(None);
+        };
+        Planned::deserialize(&step.data).map(Some).map_err(|error| {
+            Problem::damaged(format!("the journal of job {} is malformed", job.id)).caused_by(error)
+        })
+    }
+
+    async fn plan_upload(
+        &self,
+        job: &JobRow,
+        order: &UploadOrder,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Planned> {
+        let backup = match self.imported_before(job, order).await? {
+            Some(backup) => backup,
+            None => {
+                let done = self.perform_import_upload(job, order, progress, cancel).await?;
+                done.backup.id
+            }
+        };
+        progress.phase("planning");
+        let request = RestoreRequest {
+            backup: backup.clone(),
+            parts: Vec::new(),
+            paths: Vec::new(),
+            to: None,
+            mode: Some(Mode::Replace),
+            deep: false,
+            without_safety: None,
+        };
+        let (plan, target) = self.plan_restore(&request, progress, cancel).await?;
+        self.check_gates(&target).await?;
+        self.audit("restore", &order.source, &plan.hash).await?;
+        let planned = Planned {
+            order: RestoreOrder {
+                plan: plan.id,
+                snapshot: self.backup_row(&backup).await?.snapshot,
+                target,
+                wanted: Wanted {
+                    mode: Mode::Replace,
+                    ..Wanted::default()
+                },
+                without_safety: None,
+            },
+            backup,
+        };
+        self.remember_planned(job, value(&planned)?).await?;
+        Ok(planned)
+    }
+
+    /// An earlier run may have ended right after its import.
+    async fn imported_before(&self, job: &JobRow, order: &UploadOrder) -> Result<Option<String>> {
+        let rows = self.catalog.list_backups(Some(&order.source), i64::MAX).await?;
+        let is_it = |row: &catalog::backups::BackupRow| {
+            row.job.as_deref() == Some(&job.id) && row.reason == Reason::Imported.word()
+        };
+        Ok(rows.into_iter().find(is_it).map(|row| row.id))
+    }
+
+    async fn remember_planned(&self, job: &JobRow, planned: Value) -> Result<()> {
+        let mut journal = JournalOf::load(&self.catalog, &job.id).await?;
+        self.blocking(move || journal.record(UPLOAD_STEP, true, planned))
+            .await
+    }
+}
