@@ -22,6 +22,7 @@ mod sessions;
 mod sources;
 mod tags;
 mod tokens;
+mod uploads;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -59,11 +60,17 @@ pub(crate) fn routes(door: &Door) -> Router<Door> {
 
 /// What goes on for as long as somebody listens.
 pub(crate) fn streams() -> Router<Door> {
-    events::routes().merge(contents::streams()).split_for_parts().0
+    long().split_for_parts().0
 }
 
 /// The whole description.
 pub(crate) fn description() -> OpenApi {
-    let whole = described().merge(events::routes()).merge(contents::streams());
+    let whole = described().merge(long());
     describe::finished(whole.split_for_parts().1)
+}
+
+fn long() -> OpenApiRouter<Door> {
+    events::routes()
+        .merge(contents::streams())
+        .merge(uploads::streams())
 }

@@ -77,7 +77,7 @@ fn is_json(request: &Request) -> bool {
 pub(crate) fn refused(error: &BytesRejection) -> Response {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let problem = Problem::new(Kind::TooLarge, "the body has more than 1 MiB")
-            .hint("archives are sent to /api/uploads or /api/backups/jobs/restore-upload/");
+            .hint("archives are sent to /api/sources/{source}/import");
         return problem_json(&problem);
     }
     problem_json(&Problem::invalid(format!("the body cannot be read: {error}")))
