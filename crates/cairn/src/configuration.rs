@@ -6,6 +6,7 @@
 //! Rules: an unknown key in the file is an error that names it; a secret file that others can read is refused;
 //! a secret is never shown, only where it came from.
 
+mod defaults;
 mod mail;
 mod secrets;
 
@@ -19,6 +20,8 @@ use model::{Problem, Result};
 use serde::Deserialize;
 use service::notify::Net;
 
+pub(crate) use defaults::address;
+use defaults::{absolute, default_data, default_workers, default_zone, parse_workers};
 pub(crate) use mail::mail_server;
 use secrets::secret_command;
 pub(crate) use secrets::{secret_file, secret_key};
@@ -40,6 +43,7 @@ struct File {
     smtp: Option<String>,
     mail_from: Option<String>,
     notify_allow: Option<Vec<Net>>,
+    url: Option<String>,
 }
 
 /// Which layer a value came from.
@@ -93,6 +97,8 @@ pub(crate) struct Configuration {
     pub(crate) mail_from: Setting<String>,
     /// Networks of one's own that webhooks may call.
     pub(crate) notify_allow: Setting<Vec<Net>>,
+    /// How the world reaches the server, for links.
+    pub(crate) url: Setting<Option<String>>,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
 }
@@ -119,7 +125,7 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "CAIRN_CATALOG",
     "CAIRN_CONFIG",
     "CAIRN_DATA",
@@ -138,6 +144,7 @@ const KNOWN: [&str; 20] = [
     "CAIRN_SMTP_COMMAND",
     "CAIRN_SMTP_FILE",
     "CAIRN_TIME_ZONE",
+    "CAIRN_URL",
     "CAIRN_WORKERS",
     "CAIRN_JSON",
 ];
@@ -216,6 +223,7 @@ impl Configuration {
                 },
                 Vec::new,
             )?,
+            url: layers.url(file.url)?,
             file: path,
         })
     }
@@ -315,6 +323,15 @@ impl Layers<'_> {
         })
     }
 
+    fn url(&self, file: Option<String>) -> Result<Setting<Option<String>>> {
+        let Setting { value, origin } = self.optional("CAIRN_URL", file);
+        let read = |text: String| address(&text).map_err(|problem| problem.context(&origin));
+        Ok(Setting {
+            value: value.map(read).transpose()?,
+            origin,
+        })
+    }
+
     /// An SMTP address may hold a password, so it counts as a secret; in the file only without one.
     fn smtp(&self, file: Option<String>) -> Result<Setting<Option<Hidden>>> {
         let secret = self.secret(
@@ -366,35 +383,4 @@ fn read_file(path: &Path) -> Result<File> {
         Problem::invalid(format!("{}: {}", path.display(), error.to_string().trim_end()))
             .hint("`cairn doctor` lists the keys that exist and the values in force")
     })
-}
-
-fn parse_workers(text: &str) -> Result<usize> {
-    match text.parse() {
-        Ok(n @ 1..=64) => Ok(n),
-        _ => Err(Problem::invalid(format!("“{text}” is not a number of workers")).hint("1 to 64")),
-    }
-}
-
-fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-fn default_zone() -> String {
-    jiff::tz::TimeZone::system()
-        .iana_name()
-        .unwrap_or("UTC")
-        .to_owned()
-}
-
-fn default_data(environment: &Environment) -> PathBuf {
-    match (environment.get("XDG_DATA_HOME"), environment.get("HOME")) {
-        (Some(base), _) if Path::new(base).is_absolute() => Path::new(base).join("cairn"),
-        (_, Some(home)) => Path::new(home).join(".local/share/cairn"),
-        _ => PathBuf::from("/var/lib/cairn"),
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))
 }

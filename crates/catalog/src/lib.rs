@@ -6,6 +6,7 @@
 //! Invariants: every statement is a `const` that stands in its file's `ALL`, and a test prepares each of them on both engines; nothing here
 //! decides anything; a database that was made by a newer version, or that is damaged, is not touched.
 
+pub mod approvals;
 pub mod audit;
 pub mod backups;
 pub mod grants;
@@ -29,6 +30,7 @@ pub use open::{Catalog, Engine};
 
 /// Every statement, by name: what the test prepares.
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
+    approvals::ALL,
     audit::ALL,
     backups::ALL,
     grants::ALL,

@@ -7,6 +7,7 @@
 //! (`authorize`). Nothing here parses or renders.
 
 mod alive;
+mod approvals;
 pub mod archive;
 mod asked;
 mod attempts;
@@ -46,6 +47,7 @@ pub mod totp;
 pub mod words;
 mod work;
 
+pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
 pub use asked::{Allowance, AskedBackup, Stage};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};

@@ -2,8 +2,10 @@
 //!
 //! Rules: the plan is data with a hash, and the same is carried out that was shown; before anything is replaced, what is there is backed up and
 //! that backup verified; a target that changed since the plan stops the restore; after it the target is compared with the backup, contents and
-//! all. An interrupted restore is finished by [`Service::resume`] from its journal.
+//! all. An interrupted restore is finished by [`Service::resume`] from its journal. Where the policy wants somebody's approval, the restore
+//! waits for it (`approvals`).
 
+mod gates;
 mod perform;
 mod safety;
 mod undo;
@@ -13,7 +15,8 @@ use std::path::PathBuf;
 use catalog::jobs::JobRow;
 use catalog::plans::PlanRow;
 use model::{
-    Cancel, Counts, Draft, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem, Progress, Result,
+    Cancel, Counts, Draft, JobState, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem,
+    Progress, Result,
 };
 use serde::{Deserialize, Serialize};
 use sources::folder::Folder;
@@ -49,6 +52,8 @@ pub struct RestoreRequest {
     pub deep: bool,
     /// Why it may start although no safety backup can be made.
     pub without_safety: Option<String>,
+    /// What somebody typed to confirm it: see [`Service::word_to_type`].
+    pub typed: Option<String>,
 }
 
 /// What is stored with the job, so that any process can go on with it.
@@ -61,7 +66,7 @@ pub(crate) struct RestoreOrder {
     without_safety: Option<String>,
 }
 
-/// A restore that was carried out.
+/// A restore that was carried out, or that waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Restored {
     pub job: String,
@@ -72,9 +77,27 @@ pub struct Restored {
     pub verified: bool,
     pub seconds: f64,
     pub warnings: Vec<String>,
+    /// The request that somebody has to agree to first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 impl Restored {
+    /// Nothing is done yet.
+    fn waiting(job: String, plan: &Plan, approval: String) -> Self {
+        Restored {
+            job,
+            state: JobState::Waiting.word().to_owned(),
+            plan: plan.id.clone(),
+            safety_backup: None,
+            counts: plan.draft.counts(),
+            verified: false,
+            seconds: 0.0,
+            warnings: Vec::new(),
+            approval: Some(approval),
+        }
+    }
+
     /// The same with more warnings.
     fn warned(mut self, warnings: Vec<String>) -> Self {
         if !warnings.is_empty() {
@@ -201,7 +224,7 @@ impl Service {
         }
     }
 
-    /// Carries a plan out: exactly this one, or not at all.
+    /// Carries a plan out: exactly this one, or not at all. What has to be approved first waits.
     pub async fn restore(
         &self,
         request: &RestoreRequest,
@@ -211,10 +234,13 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<Restored> {
         let job = self.ask_restore(request, plan, target).await?;
-        self.see_through(&job, progress, cancel).await
+        match self.catalog.approval_of_job(&job).await? {
+            Some(row) => Ok(Restored::waiting(job, plan, row.id)),
+            None => self.see_through(&job, progress, cancel).await,
+        }
     }
 
-    /// Queues a restore of exactly this plan; the job's id.
+    /// Queues a restore of exactly this plan, or lets it wait for an approval; the job's id.
     pub async fn ask_restore(
         &self,
         request: &RestoreRequest,
@@ -228,8 +254,8 @@ impl Service {
                 Problem::new(Kind::Drifted, "the plan has expired").hint("make a new one with --plan")
             );
         }
-        let node = self.check_gates(target).await?;
-        let order = RestoreOrder {
+        let gated = self.check_gates(request, plan, target).await?;
+        let order = Order::Restore(RestoreOrder {
             plan: plan.id.clone(),
             snapshot: backup.snapshot,
             target: target.clone(),
@@ -240,10 +266,17 @@ impl Service {
                 deep: request.deep,
             },
             without_safety: request.without_safety.clone(),
+        });
+        let node = match &gated {
+            Some(source) => {
+                if let Some(gate) = policy_of(source)?.gates.approval {
+                    return self.ask_approval(&gate, source, &order, plan).await;
+                }
+                &source.node
+            }
+            None => &self.options.node,
         };
-        let job = self
-            .ask(&Order::Restore(order), Some(&place(target)), &node)
-            .await?;
+        let job = self.ask(&order, Some(&place(target)), node).await?;
         self.audit("restore", &place(target), &plan.hash).await?;
         Ok(job)
     }
@@ -261,34 +294,6 @@ impl Service {
                 self.may(Permission::Settings, None).await
             }
         }
-    }
-
-    /// What the policy demands beyond a person's word; the node that can reach the target.
-    async fn check_gates(&self, target: &Target) -> Result<String> {
-        let Target::Source(id) = target else {
-            return Ok(self.options.node.clone());
-        };
-        let row = self.source_row(id).await?;
-        let gates = policy_of(&row)?.gates;
-        if gates.approval.is_some() {
-            let message = format!("“{}” is restored only with its owner's approval", row.name);
-            return Err(Problem::new(Kind::Refused, message)
-                .hint("approvals are not there yet: an administrator can take the gate away with `cairn policy set`, or restore to a folder with --to"));
-        }
-        if gates.stopped && !self.open_source(&row)?.is_guarded() {
-            let message = format!(
-                "“{}” is restored only while its server is stopped, and nothing can tell whether it is",
-                row.name
-            );
-            return Err(Problem::new(Kind::Refused, message)
-                .hint("give the source a guard: cairn source edit --help; or take the gate away: cairn policy set … gates.stopped=false"));
-        }
-        if row.node == self.options.node {
-            let source = self.open_source(&row)?;
-            let cx = self.context("", &Progress::new(), &Cancel::new());
-            self.blocking(move || source.check_hold(&cx)).await?;
-        }
-        Ok(row.node)
     }
 
     /// Goes on with a restore that failed, was cancelled, or whose process went away.
@@ -310,6 +315,10 @@ impl Service {
                 .hint("`cairn status` shows what is going on")
         })?;
         self.may(Permission::Restore, row.source.as_deref()).await?;
+        if row.kind == "restore" && row.state == "queued" {
+            return self.see_through(&row.id, progress, cancel).await;
+        }
+        self.check_resumable(&row).await?;
         if row.state == "running" {
             return Err(Problem::new(Kind::Conflict, format!("job {} is running", row.id))
                 .hint("if its process is gone, its lease ends within a minute; then try again"));

@@ -37,6 +37,8 @@ pub struct Options {
     pub zone: String,
     /// Without one, letters go to the outbox.
     pub mail: Option<crate::notify::Smtp>,
+    /// How the world reaches the server, for links in letters: `https://backup.example.org/cairn`.
+    pub url: Option<String>,
     /// Networks of one's own that webhooks may call.
     pub allow: Vec<crate::notify::Net>,
     pub version: String,
@@ -63,6 +65,7 @@ impl Options {
             who: "cli".to_owned(),
             zone: "UTC".to_owned(),
             mail: None,
+            url: None,
             allow: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),

@@ -125,6 +125,11 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
             configuration.mail_from.value.clone(),
             &configuration.mail_from.origin,
         ),
+        (
+            "url",
+            or(&configuration.url.value, "none: letters have no links"),
+            &configuration.url.origin,
+        ),
     ]
 }
 

@@ -5,6 +5,7 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod approvals;
 mod archives;
 mod folder;
 mod guarded;
