@@ -87,7 +87,7 @@ impl Gated {
         self.house.service.show_job(job).await.unwrap().state
     }
 
-    /// What was sent, as subjects and addressees.
+    /// What was sent, as addressees and subjects, sorted.
     pub(crate) fn sent(&self) -> Vec<String> {
         let line = |letter: &str, key: &str| {
             let found = letter.lines().find_map(|line| line.strip_prefix(key));
@@ -97,7 +97,9 @@ impl Gated {
         let told = letters
             .iter()
             .map(|letter| format!("{} {}", line(letter, "To: "), line(letter, "Subject: [Cairn] ")));
-        told.collect()
+        let mut told: Vec<String> = told.collect();
+        told.sort();
+        told
     }
 
     /// What was audited about approvals, the oldest first.
@@ -114,7 +116,7 @@ pub(crate) fn secret_to(house: &House, address: &str) -> String {
     let letter = letters
         .iter()
         .rfind(|letter| letter.contains(&format!("To: {address}")) && letter.contains("/a/"));
-    let text = letter.expect("a letter with a link");
+    let text = letter.unwrap_or_else(|| panic!("no letter with a link: {letters:?}"));
     let link = text
         .lines()
         .find_map(|line| line.split_once("/a/"))
@@ -134,11 +136,11 @@ fn s04_a_restore_waits_for_the_owner_who_approves_by_the_link_and_types_the_name
         let bob = gated.acting("bob").await;
         let asked = ask(&bob, &gated.backup).await.unwrap();
         assert_eq!((asked.state.as_str(), asked.verified), ("waiting", false));
-        assert_eq!(gated.house.work().await, 0, "nobody may carry it out yet");
         let job = gated.house.service.show_job(&asked.job).await.unwrap();
         assert_eq!((job.state.as_str(), &job.approval), ("waiting", &asked.approval));
         let served = with_address(&gated).await;
         served.deliver_due().await.unwrap();
+        assert_eq!(gated.house.work().await, 0, "nobody may carry it out yet");
         assert_eq!(
             gated.sent(),
             ["ann@example.org Approval wanted: restore of world"]
