@@ -7,6 +7,7 @@
 //! taken for a wish. Every problem is `application/problem+json`. What makes something and bears an `Idempotency-Key` is done once. Long work
 //! is a job: the answer is 202 with its id, and `/api/jobs/{job}/events` tells how it goes on.
 
+mod approvals;
 mod audit;
 mod backups;
 mod contents;
@@ -42,6 +43,7 @@ fn described() -> OpenApiRouter<Door> {
         .merge(contents::routes())
         .merge(plans::routes())
         .merge(jobs::routes())
+        .merge(approvals::routes())
         .merge(people::routes())
         .merge(tokens::routes())
         .merge(audit::routes())

@@ -2,6 +2,7 @@
 //!
 //! `arguments` has the words; each other file carries out some commands. Commands that need no instance (completions, manual) open none.
 
+mod approvals;
 mod archives;
 pub(crate) mod arguments;
 mod backups;
@@ -73,9 +74,16 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
     {
         options.password = Some(crate::configuration::secret_file(file)?);
     }
+    if let Command::Serve(words) = &arguments.command
+        && let Some(url) = &words.url
+    {
+        options.url = Some(crate::configuration::address(url)?);
+    }
+    let url = options.url.clone();
     let service = Arc::new(Service::open(options).await?);
     let done = match arguments.command {
-        Command::Serve(words) => {
+        Command::Serve(mut words) => {
+            words.url = url;
             let workers = configuration.workers.value;
             serve::serve(Arc::clone(&service), &words, workers, output).await
         }
@@ -106,6 +114,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Restore(words) => restores::restore(service, words, output).await,
         Command::Undo(words) => restores::undo(service, &words, output).await,
         Command::Resume(words) => restores::resume(service, &words, output).await,
+        Command::Approve(words) => approvals::approve(service, words, output).await,
         Command::Verify(words) => care::verify(service, &words, output).await,
         Command::Lock(words) => backups::lock(service, &words, true, output).await,
         Command::Unlock(words) => backups::lock(service, &words, false, output).await,
@@ -146,6 +155,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
         .map(|hidden| hidden.0.clone());
     options.node.clone_from(&configuration.node.value);
     options.zone.clone_from(&configuration.time_zone.value);
+    options.url.clone_from(&configuration.url.value);
     options.allow.clone_from(&configuration.notify_allow.value);
     options.upload_limit = configuration.upload_limit.value.0;
     options.secret_key = secret_key(&environment())?;

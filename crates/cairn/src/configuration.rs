@@ -20,6 +20,7 @@ use model::{Problem, Result, Size};
 use serde::Deserialize;
 use service::notify::Net;
 
+pub(crate) use defaults::address;
 use defaults::{absolute, default_data, default_workers, default_zone, parse_workers};
 pub(crate) use mail::mail_server;
 use secrets::secret_command;
@@ -43,6 +44,7 @@ struct File {
     mail_from: Option<String>,
     notify_allow: Option<Vec<Net>>,
     upload_limit: Option<Size>,
+    url: Option<String>,
 }
 
 /// Which layer a value came from.
@@ -98,6 +100,8 @@ pub(crate) struct Configuration {
     pub(crate) notify_allow: Setting<Vec<Net>>,
     /// The largest file that may be uploaded.
     pub(crate) upload_limit: Setting<Size>,
+    /// How the world reaches the server, for links.
+    pub(crate) url: Setting<Option<String>>,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
 }
@@ -124,7 +128,7 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 22] = [
     "CAIRN_CATALOG",
     "CAIRN_CONFIG",
     "CAIRN_DATA",
@@ -144,6 +148,7 @@ const KNOWN: [&str; 21] = [
     "CAIRN_SMTP_FILE",
     "CAIRN_TIME_ZONE",
     "CAIRN_UPLOAD_LIMIT",
+    "CAIRN_URL",
     "CAIRN_WORKERS",
     "CAIRN_JSON",
 ];
@@ -225,6 +230,7 @@ impl Configuration {
             upload_limit: layers.pick("CAIRN_UPLOAD_LIMIT", file.upload_limit, str::parse, || {
                 Size(service::USUAL_UPLOAD_LIMIT)
             })?,
+            url: layers.url(file.url)?,
             file: path,
         })
     }
@@ -321,6 +327,15 @@ impl Layers<'_> {
         Ok(Setting {
             value: None,
             origin: Origin::Default,
+        })
+    }
+
+    fn url(&self, file: Option<String>) -> Result<Setting<Option<String>>> {
+        let Setting { value, origin } = self.optional("CAIRN_URL", file);
+        let read = |text: String| address(&text).map_err(|problem| problem.context(&origin));
+        Ok(Setting {
+            value: value.map(read).transpose()?,
+            origin,
         })
     }
 

@@ -54,6 +54,7 @@ pub(crate) fn router(door: Door) -> Router {
     let short = Router::new()
         .merge(crate::panel::routes())
         .merge(crate::api::routes(&door))
+        .merge(crate::web::routes())
         .merge(crate::app_backups::routes())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,

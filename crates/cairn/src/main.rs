@@ -11,6 +11,7 @@ mod configuration;
 mod http;
 mod output;
 mod panel;
+mod web;
 
 use std::process::ExitCode;
 

@@ -72,19 +72,25 @@ impl Output {
         }
     }
 
-    /// Asks a question whose answer must be this word; `Err(Refused)` when it is not, or when nobody can be asked.
-    pub(crate) fn confirm(self, question: &str, word: &str) -> Result<()> {
+    /// Asks a question; `Err(Refused)` when nobody can be asked.
+    pub(crate) fn ask(self, question: &str) -> Result<String> {
         if !io::stdin().is_terminal() || self.json {
             return Err(
                 Problem::new(Kind::Refused, "this needs a confirmation").hint("add --yes when you are sure")
             );
         }
-        eprint!("{question} Type {} to go on: ", self.paint("1", word));
+        eprint!("{question} ");
         let mut answer = String::new();
         io::stdin()
             .read_line(&mut answer)
             .map_err(|error| Problem::io("cannot read the answer", error))?;
-        if answer.trim() == word {
+        Ok(answer.trim().to_owned())
+    }
+
+    /// Asks a question whose answer must be this word; `Err(Refused)` when it is not, or when nobody can be asked.
+    pub(crate) fn confirm(self, question: &str, word: &str) -> Result<()> {
+        let answer = self.ask(&format!("{question} Type {} to go on:", self.paint("1", word)))?;
+        if answer == word {
             Ok(())
         } else {
             Err(Problem::new(Kind::Refused, "not confirmed; nothing was changed"))

@@ -82,7 +82,10 @@ fn sheet(door: &Door, link: &str, sheet: &ApprovalSheet, problem: Option<&Proble
         problem,
         typed,
     };
-    page(problem.map_or(StatusCode::OK, |problem| status(problem.kind())), &shown)
+    page(
+        problem.map_or(StatusCode::OK, |problem| status(problem.kind())),
+        &shown,
+    )
 }
 
 async fn show(State(door): State<Door>, visitor: Visitor, Path(link): Path<String>) -> Response {
@@ -105,13 +108,33 @@ async fn answer(
             reason: form.reason.clone(),
         };
         let done = service.approve_by_link(&link, &agreement).await;
-        done.map(|view| ("Approved", format!("The restore of {} begins now. A safety backup of what is there is made first.", view.source)))
+        done.map(|view| {
+            (
+                "Approved",
+                format!(
+                    "The restore of {} begins now. A safety backup of what is there is made first.",
+                    view.source
+                ),
+            )
+        })
     } else {
         let done = service.decline_by_link(&link, &form.reason).await;
-        done.map(|view| ("Declined", format!("Nothing was changed. {} is told.", view.requester)))
+        done.map(|view| {
+            (
+                "Declined",
+                format!("Nothing was changed. {} is told.", view.requester),
+            )
+        })
     };
     match done {
-        Ok((heading, text)) => page(StatusCode::OK, &ToldPage { heading, text: &text, hint: "You can close this page." }),
+        Ok((heading, text)) => page(
+            StatusCode::OK,
+            &ToldPage {
+                heading,
+                text: &text,
+                hint: "You can close this page.",
+            },
+        ),
         // A slip of the pen can be mended on the same page.
         Err(problem) if matches!(problem.kind(), Kind::Invalid | Kind::Refused | Kind::TooMany) => {
             match service.approval_of_link(&link).await {

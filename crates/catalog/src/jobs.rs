@@ -74,9 +74,19 @@ macro_rules! claimable {
     };
 }
 
-const INSERT: &str = "INSERT INTO jobs (id, kind, state, source, alone, node, request, phase, item, items_done, items_total, \
-    bytes_done, bytes_total, fence, cancel_requested, person, created) \
-    VALUES ($1, $2, 'queued', $3, $4, $5, $6, '', '', 0, 0, 0, 0, 0, 0, $7, $8)";
+macro_rules! insert_as {
+    ($state:literal) => {
+        concat!(
+            "INSERT INTO jobs (id, kind, state, source, alone, node, request, phase, item, items_done, items_total, bytes_done, bytes_total, \
+             fence, cancel_requested, person, created) VALUES ($1, $2, '",
+            $state,
+            "', $3, $4, $5, $6, '', '', 0, 0, 0, 0, 0, 0, $7, $8)"
+        )
+    };
+}
+
+const INSERT: &str = insert_as!("queued");
+const INSERT_WAITING: &str = insert_as!("waiting");
 const GET: &str = concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1");
 const LIST: &str = concat!(
     "SELECT ",
@@ -92,6 +102,7 @@ const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('waiting'
 const COUNT: &str = "SELECT state, COUNT(*) AS count FROM jobs GROUP BY state ORDER BY state";
 const OPEN: &str =
     "SELECT id FROM jobs WHERE kind = $1 AND state IN ('waiting', 'queued', 'running') AND source = $2";
+const ACTIVE: &str = "SELECT id FROM jobs WHERE kind = $1 AND state IN ('queued', 'running') AND source = $2";
 const CLAIM_SQLITE: &str = concat!(
     "UPDATE jobs SET state = 'running', lease_owner = $1, lease_until = $2, fence = fence + 1, started = COALESCE(started, $3) \
      WHERE id = (SELECT id FROM jobs WHERE ",
@@ -132,12 +143,14 @@ const REAP_OWNER: &str = "UPDATE jobs SET state = 'interrupted', ended = $1, lea
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::INSERT", INSERT),
+    ("jobs::INSERT_WAITING", INSERT_WAITING),
     ("jobs::GET", GET),
     ("jobs::LIST", LIST),
     ("jobs::LIST_OF_SOURCE", LIST_OF_SOURCE),
     ("jobs::DELETE", DELETE),
     ("jobs::COUNT", COUNT),
     ("jobs::OPEN", OPEN),
+    ("jobs::ACTIVE", ACTIVE),
     ("jobs::CLAIM_SQLITE", CLAIM_SQLITE),
     ("jobs::CLAIM_POSTGRES", CLAIM_POSTGRES),
     ("jobs::CLAIM_ONE", CLAIM_ONE),
@@ -160,10 +173,19 @@ pub struct Claim<'a> {
     pub until_ms: i64,
 }
 
-pub(crate) fn insert(
-    job: &NewJob,
-) -> sqlx::query::Query<'_, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments> {
-    let query = sqlx::query(INSERT)
+type Query<'q> = sqlx::query::Query<'q, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments>;
+
+pub(crate) fn insert(job: &NewJob) -> Query<'_> {
+    insert_with(INSERT, job)
+}
+
+/// It is not claimed before somebody queues it.
+pub(crate) fn insert_waiting(job: &NewJob) -> Query<'_> {
+    insert_with(INSERT_WAITING, job)
+}
+
+fn insert_with<'a>(text: &'static str, job: &'a NewJob) -> Query<'a> {
+    let query = sqlx::query(text)
         .bind(&job.id)
         .bind(&job.kind)
         .bind(&job.source)
@@ -213,14 +235,16 @@ impl Catalog {
         rows.map_err(problems::of("list the jobs"))
     }
 
+    /// How many rows were changed.
+    async fn change_jobs(&self, query: Query<'_>, doing: &str) -> Result<u64> {
+        let done = query.execute(&self.write).await;
+        done.map(|done| done.rows_affected()).map_err(problems::of(doing))
+    }
+
     /// Forgets a job that is over.
     pub async fn delete_job(&self, id: &str) -> Result<()> {
-        sqlx::query(DELETE)
-            .bind(id)
-            .execute(&self.write)
-            .await
-            .map(|_| ())
-            .map_err(problems::of("forget a job"))
+        let query = sqlx::query(DELETE).bind(id);
+        self.change_jobs(query, "forget a job").await.map(|_| ())
     }
 
     /// How many jobs there are in each state.
@@ -233,7 +257,16 @@ impl Catalog {
 
     /// Jobs of this kind and source that are not over.
     pub async fn open_jobs(&self, kind: &str, source: &str) -> Result<Vec<String>> {
-        let query = sqlx::query_scalar(OPEN).bind(kind).bind(source);
+        self.jobs_of(OPEN, kind, source).await
+    }
+
+    /// The same without those that wait for somebody.
+    pub async fn active_jobs(&self, kind: &str, source: &str) -> Result<Vec<String>> {
+        self.jobs_of(ACTIVE, kind, source).await
+    }
+
+    async fn jobs_of(&self, text: &'static str, kind: &str, source: &str) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar(text).bind(kind).bind(source);
         query
             .fetch_all(&self.read)
             .await
@@ -293,26 +326,26 @@ impl Catalog {
             .bind(problem.map(|problem| problem.kind().word()))
             .bind(problem.map(Problem::message));
         let query = query.bind(problem.and_then(Problem::hint_text)).bind(now_ms);
-        let done = query
-            .execute(&self.write)
-            .await
-            .map_err(problems::of("end a job"))?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(lost())
+        match self.change_jobs(query, "end a job").await? {
+            1 => Ok(()),
+            _ => Err(lost()),
         }
     }
 
-    /// Asks a running job to stop, or takes a queued one out. False when it was over already.
+    /// Asks a running job to stop, or takes a queued one out; what it waits for is withdrawn. False when it was over already.
     pub async fn cancel_job(&self, id: &str, now_ms: i64) -> Result<bool> {
         let doing = problems::of("cancel a job");
+        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        crate::approvals::withdraw(&mut transaction, id, now_ms)
+            .await
+            .map_err(&doing)?;
         let queued = sqlx::query(CANCEL_QUEUED)
             .bind(id)
             .bind(now_ms)
-            .execute(&self.write)
+            .execute(&mut *transaction)
             .await
             .map_err(&doing)?;
+        transaction.commit().await.map_err(&doing)?;
         if queued.rows_affected() == 1 {
             return Ok(true);
         }
@@ -326,27 +359,16 @@ impl Catalog {
 
     /// Puts a job that is over, in this state, back into the queue. False when its state is another one by now.
     pub async fn requeue_job(&self, id: &str, state: &str) -> Result<bool> {
-        let done = sqlx::query(REQUEUE)
-            .bind(id)
-            .bind(state)
-            .execute(&self.write)
-            .await;
-        done.map(|done| done.rows_affected() == 1)
-            .map_err(problems::of("queue a job again"))
+        let query = sqlx::query(REQUEUE).bind(id).bind(state);
+        Ok(self.change_jobs(query, "queue a job again").await? == 1)
     }
 
     /// Puts a running job back into the queue: its process ends in good order.
     pub async fn give_job_back(&self, id: &str, fence: i64) -> Result<()> {
-        let done = sqlx::query(GIVE_BACK)
-            .bind(id)
-            .bind(fence)
-            .execute(&self.write)
-            .await;
-        let done = done.map_err(problems::of("give a job back"))?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(lost())
+        let query = sqlx::query(GIVE_BACK).bind(id).bind(fence);
+        match self.change_jobs(query, "give a job back").await? {
+            1 => Ok(()),
+            _ => Err(lost()),
         }
     }
 

@@ -7,6 +7,7 @@
 //! decides anything; a database that was made by a newer version, or that is damaged, is not touched.
 
 pub mod answers;
+pub mod approvals;
 pub mod audit;
 pub mod backups;
 pub mod feed;
@@ -32,6 +33,7 @@ pub use open::{Catalog, Engine};
 /// Every statement, by name: what the test prepares.
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
     answers::ALL,
+    approvals::ALL,
     audit::ALL,
     backups::ALL,
     feed::ALL,

@@ -42,19 +42,22 @@ pub(crate) const ALL: &[(&str, &str)] = &[
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments>;
 
+pub(crate) fn insert(row: &OutboxRow) -> Query<'_> {
+    let query = sqlx::query(INSERT)
+        .bind(&row.id)
+        .bind(&row.source)
+        .bind(&row.channel)
+        .bind(&row.notice);
+    query
+        .bind(row.attempts)
+        .bind(row.next)
+        .bind(&row.problem)
+        .bind(row.created)
+}
+
 impl Catalog {
     pub async fn add_outgoing(&self, row: &OutboxRow) -> Result<()> {
-        let query = sqlx::query(INSERT)
-            .bind(&row.id)
-            .bind(&row.source)
-            .bind(&row.channel)
-            .bind(&row.notice);
-        let query = query
-            .bind(row.attempts)
-            .bind(row.next)
-            .bind(&row.problem)
-            .bind(row.created);
-        self.change_outbox(query).await.map(|_| ())
+        self.change_outbox(insert(row)).await.map(|_| ())
     }
 
     pub async fn list_outgoing(&self, most: i64) -> Result<Vec<OutboxRow>> {

@@ -19,7 +19,8 @@ const INSERT: &str =
     "INSERT INTO plans (id, hash, target, created, expires, document) VALUES ($1, $2, $3, $4, $5, $6)";
 const GET: &str = "SELECT id, hash, target, created, expires, document FROM plans WHERE id = $1";
 const FIND: &str = "SELECT id, hash, target, created, expires, document FROM plans WHERE hash LIKE $1 AND expires > $2 ORDER BY created DESC";
-const DELETE_EXPIRED: &str = "DELETE FROM plans WHERE expires < $1";
+const DELETE_EXPIRED: &str = "DELETE FROM plans WHERE expires < $1 \
+    AND id NOT IN (SELECT plan FROM approvals WHERE state IN ('pending', 'approved'))";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("plans::INSERT", INSERT),
@@ -64,6 +65,7 @@ impl Catalog {
             .map_err(problems::of("look a plan up"))
     }
 
+    /// But for those that somebody was asked to agree to.
     pub async fn delete_expired_plans(&self, before_ms: i64) -> Result<()> {
         let query = sqlx::query(DELETE_EXPIRED).bind(before_ms);
         query

@@ -9,6 +9,7 @@
 
 mod choice;
 mod clock;
+mod consent;
 mod document;
 mod entry;
 mod id;
@@ -32,6 +33,7 @@ mod words;
 
 pub use choice::{PartRef, choose};
 pub use clock::{Clock, SystemClock, moment_from, moment_text};
+pub use consent::{Answerer, ApprovalState, Consent};
 pub use document::from_json;
 pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
 pub use id::{
@@ -44,7 +46,7 @@ pub use limit::{Limit, Newcomer, Per, WhenFull};
 pub use manifest::{Author, Beginning, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, is_part_name};
 pub use nearest::nearest;
 pub use permission::{Denial, Entitlement, Permission, Question, Relation, Role, Scope, Verdict, judge};
-pub use plan::{Action, Counts, Draft, Item, Mode, PLAN_LIFETIME_MS, Plan};
+pub use plan::{Action, Counts, Draft, Group, Item, Mode, PLAN_LIFETIME_MS, Plan};
 pub use policy::{Approval, Change, Channel, Event, Gates, Hook, Hooks, Notify, Policy, Preset, SecretPlace};
 pub use problem::{Kind, Problem, Result};
 pub use progress::{Cancel, Progress, Seen};

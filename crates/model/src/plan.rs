@@ -21,6 +21,16 @@ pub enum Mode {
     Rebuild,
 }
 
+impl Mode {
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Replace => "replace",
+            Mode::Merge => "merge",
+            Mode::Rebuild => "rebuild",
+        }
+    }
+}
+
 /// In the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,6 +39,17 @@ pub enum Action {
     Create,
     Update,
     Keep,
+}
+
+impl Action {
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Delete => "delete",
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Keep => "keep",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +96,33 @@ impl Counts {
     }
 }
 
+/// Items of a plan that are alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    pub action: Action,
+    pub part: String,
+    pub kind: String,
+    pub count: u64,
+    /// The first of them.
+    pub names: Vec<String>,
+}
+
+impl Group {
+    fn of(item: &Item) -> Self {
+        Group {
+            action: item.action,
+            part: item.part.clone(),
+            kind: item.kind.clone(),
+            count: 0,
+            names: Vec::new(),
+        }
+    }
+
+    fn holds(&self, item: &Item) -> bool {
+        (self.action, &self.part, &self.kind) == (item.action, &item.part, &item.kind)
+    }
+}
+
 /// A plan as a source computes it: nothing has been changed, nothing is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
@@ -109,6 +157,24 @@ impl Draft {
         self.items
             .iter()
             .any(|item| matches!(item.action, Action::Delete | Action::Update))
+    }
+
+    /// What is done to which part, how often, and to what for example: for people who cannot read every line. In the order of the items.
+    pub fn groups(&self, examples: usize) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for item in &self.items {
+            let at = groups.iter().position(|group| group.holds(item));
+            let at = at.unwrap_or_else(|| {
+                groups.push(Group::of(item));
+                groups.len() - 1
+            });
+            let group = &mut groups[at];
+            group.count += 1;
+            if group.names.len() < examples {
+                group.names.push(item.name.clone());
+            }
+        }
+        groups
     }
 
     /// 64 hex digits over everything that decides what would be done.

@@ -129,11 +129,11 @@ impl Service {
         self.audit("backup.dismiss", source, backup).await
     }
 
-    /// Is a restore of this source queued or running?
+    /// Is a restore of this source queued or running? One that waits for an approval is not.
     pub async fn is_restoring(&self, source: &str) -> Result<bool> {
         let source = self.source_row(source).await?;
         self.may(Permission::See, Some(&source.id)).await?;
-        Ok(!self.catalog.open_jobs("restore", &source.id).await?.is_empty())
+        Ok(!self.catalog.active_jobs("restore", &source.id).await?.is_empty())
     }
 }
 

@@ -1,4 +1,4 @@
-//! How often somebody may try to get in.
+//! How often somebody may try to get in, or to answer a request.
 //!
 //! Rules: attempts are counted per name and per address before they are judged; from some number on each wrong one closes the door for
 //! twice as long, up to a bound, so that nobody is shut out for good by somebody else. Good ones are taken back. Names that nobody has are
@@ -13,7 +13,7 @@ use crate::Service;
 const FORGET_MS: i64 = 86_400_000;
 const FIRST_MS: i64 = 30_000;
 
-/// What is counted: a name, or where somebody is.
+/// What is counted: a name, a request, or where somebody is.
 #[derive(Clone, Debug)]
 pub(crate) struct Tried {
     key: String,
@@ -25,6 +25,15 @@ impl Tried {
     pub(crate) fn name(folded: &str) -> Self {
         Tried {
             key: format!("name:{}", folded.chars().take(64).collect::<String>()),
+            free: 5,
+            longest_ms: 15 * 60_000,
+        }
+    }
+
+    /// Answers to one request.
+    pub(crate) fn approval(id: &str) -> Self {
+        Tried {
+            key: format!("approval:{id}"),
             free: 5,
             longest_ms: 15 * 60_000,
         }

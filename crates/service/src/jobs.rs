@@ -42,6 +42,8 @@ pub struct JobView {
     /// What a job that is over has done.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
+    /// The request that somebody has to answer before it begins.
+    pub approval: Option<String>,
     #[serde(skip)]
     pub created_ms: i64,
 }
@@ -76,6 +78,7 @@ impl JobView {
             ended: row.ended.map(model::moment_text),
             error,
             result: row.result.and_then(|text| serde_json::from_str(&text).ok()),
+            approval: None,
             created_ms: row.created,
             state: row.state,
             id: row.id,
@@ -120,9 +123,19 @@ impl Service {
         let sources = self.catalog.list_sources().await?;
         let names: Vec<(String, String)> = sources.into_iter().map(|row| (row.id, row.name)).collect();
         let now = self.now_ms();
+        let waits = rows.iter().any(|row| row.state == "waiting");
+        let requests = if waits {
+            self.catalog.pending_approvals().await?
+        } else {
+            Vec::new()
+        };
+        let request = |job: &str| requests.iter().find(|request| request.job == job);
         Ok(rows
             .into_iter()
-            .map(|row| JobView::of(row, &names, now))
+            .map(|row| JobView {
+                approval: request(&row.id).map(|request| request.id.clone()),
+                ..JobView::of(row, &names, now)
+            })
             .collect())
     }
 

@@ -1,7 +1,7 @@
 //! Which backups stay: limits before a new one is made, retention and rotation after it.
 //!
 //! Order: make → verify → delete. Rules: nothing goes before what replaces it was read back whole; deleting goes the way of `cairn delete`;
-//! a policy without rules deletes nothing. Safety backups follow their own rule.
+//! a policy without rules deletes nothing. Safety backups follow their own rule. What somebody was asked to restore stays until he has answered.
 
 use std::collections::BTreeSet;
 
@@ -58,7 +58,9 @@ impl Service {
             held.verified = true;
         }
         let plan = self.plan_of(&source.id).await?;
-        let going = self.going(policy, &plan, &hoped, new);
+        let asked_for = self.catalog.backups_asked_for().await?;
+        let mut going = self.going(policy, &plan, &hoped, new);
+        going.retain(|id| !asked_for.contains(id));
         let Some(at) = rows.iter().position(|row| row.id == new.to_string()) else {
             return Ok(Vec::new());
         };
@@ -99,7 +101,8 @@ impl Service {
         let mut rows = self.backups_of(&source.id).await?;
         let held = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
         let going = safety_to_delete(&held, policy.safety, self.now_ms());
-        rows.retain(|row| going.iter().any(|id| id.to_string() == row.id));
+        let asked_for = self.catalog.backups_asked_for().await?;
+        rows.retain(|row| going.iter().any(|id| id.to_string() == row.id) && !asked_for.contains(&row.id));
         if !rows.is_empty() {
             self.delete_rows(&rows).await?;
         }

@@ -8,6 +8,7 @@
 
 mod alive;
 mod app_backups;
+mod approvals;
 pub mod archive;
 mod asked;
 mod attempts;
@@ -52,6 +53,7 @@ pub mod words;
 mod work;
 
 pub use app_backups::{AppChanges, AppJob, AppSettings};
+pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
 pub use asked::{Allowance, AskedBackup, Stage};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};

@@ -29,7 +29,7 @@ pub use channel::Channel;
 pub use http::Names;
 pub use letter::Letter;
 pub use mail::{Security, Smtp};
-pub use notice::{Notice, Severity};
+pub use notice::{Asks, Notice, Severity};
 pub use outbox::{Kept, Outbox};
 pub use retry::{next_retry, worth_retrying};
 pub use secret::Secret;

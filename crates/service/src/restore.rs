@@ -2,10 +2,13 @@
 //!
 //! Rules: the plan is data with a hash, and the same is carried out that was shown; before anything is replaced, what is there is backed up and
 //! that backup verified; a target that changed since the plan stops the restore; after it the target is compared with the backup, contents and
-//! all. An interrupted restore is finished by [`Service::resume`] from its journal.
+//! all. An interrupted restore is finished by [`Service::resume`] from its journal. Where the policy wants somebody's approval, the restore
+//! waits for it (`approvals`).
 
+mod gates;
 mod perform;
 mod safety;
+mod stored;
 mod undo;
 mod uploaded;
 
@@ -14,7 +17,8 @@ use std::path::PathBuf;
 use catalog::jobs::JobRow;
 use catalog::plans::PlanRow;
 use model::{
-    Cancel, Counts, Draft, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem, Progress, Result,
+    Cancel, Counts, Draft, JobState, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem,
+    Progress, Result,
 };
 use serde::{Deserialize, Serialize};
 use sources::folder::Folder;
@@ -50,6 +54,8 @@ pub struct RestoreRequest {
     pub deep: bool,
     /// Why it may start although no safety backup can be made.
     pub without_safety: Option<String>,
+    /// What somebody typed to confirm it: see [`Service::word_to_type`].
+    pub typed: Option<String>,
 }
 
 /// What is stored with the job, so that any process can go on with it.
@@ -62,7 +68,7 @@ pub(crate) struct RestoreOrder {
     without_safety: Option<String>,
 }
 
-/// A restore that was carried out.
+/// A restore that was carried out, or that waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Restored {
     pub job: String,
@@ -76,9 +82,28 @@ pub struct Restored {
     pub verified: bool,
     pub seconds: f64,
     pub warnings: Vec<String>,
+    /// The request that somebody has to agree to first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 impl Restored {
+    /// Nothing is done yet.
+    fn waiting(job: String, plan: &Plan, approval: String) -> Self {
+        Restored {
+            job,
+            state: JobState::Waiting.word().to_owned(),
+            plan: plan.id.clone(),
+            safety_backup: None,
+            counts: plan.draft.counts(),
+            verified: false,
+            seconds: 0.0,
+            warnings: Vec::new(),
+            approval: Some(approval),
+            imported: None,
+        }
+    }
+
     /// The same with more warnings.
     fn warned(mut self, warnings: Vec<String>) -> Self {
         if !warnings.is_empty() {
@@ -206,7 +231,7 @@ impl Service {
         }
     }
 
-    /// Carries a plan out: exactly this one, or not at all.
+    /// Carries a plan out: exactly this one, or not at all. What has to be approved first waits.
     pub async fn restore(
         &self,
         request: &RestoreRequest,
@@ -216,10 +241,13 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<Restored> {
         let job = self.ask_restore(request, plan, target).await?;
-        self.see_through(&job, progress, cancel).await
+        match self.catalog.approval_of_job(&job).await? {
+            Some(row) => Ok(Restored::waiting(job, plan, row.id)),
+            None => self.see_through(&job, progress, cancel).await,
+        }
     }
 
-    /// Queues a restore of exactly this plan; the job's id.
+    /// Queues a restore of exactly this plan, or lets it wait for an approval; the job's id.
     pub async fn ask_restore(
         &self,
         request: &RestoreRequest,
@@ -233,8 +261,8 @@ impl Service {
                 Problem::new(Kind::Drifted, "the plan has expired").hint("make a new one with --plan")
             );
         }
-        let node = self.check_gates(target).await?;
-        let order = RestoreOrder {
+        let gated = self.check_gates(request, plan, target).await?;
+        let order = Order::Restore(RestoreOrder {
             plan: plan.id.clone(),
             snapshot: backup.snapshot,
             target: target.clone(),
@@ -245,10 +273,17 @@ impl Service {
                 deep: request.deep,
             },
             without_safety: request.without_safety.clone(),
+        });
+        let node = match &gated {
+            Some(source) => {
+                if let Some(gate) = policy_of(source)?.gates.approval {
+                    return self.ask_approval(&gate, source, &order, plan).await;
+                }
+                &source.node
+            }
+            None => &self.options.node,
         };
-        let job = self
-            .ask(&Order::Restore(order), Some(&place(target)), &node)
-            .await?;
+        let job = self.ask(&order, Some(&place(target)), node).await?;
         self.audit("restore", &place(target), &plan.hash).await?;
         Ok(job)
     }
@@ -266,75 +301,6 @@ impl Service {
                 self.may(Permission::Settings, None).await
             }
         }
-    }
-
-    /// What the policy demands beyond a person's word; the node that can reach the target.
-    async fn check_gates(&self, target: &Target) -> Result<String> {
-        let Target::Source(id) = target else {
-            return Ok(self.options.node.clone());
-        };
-        let row = self.source_row(id).await?;
-        let gates = policy_of(&row)?.gates;
-        if gates.approval.is_some() {
-            let message = format!("“{}” is restored only with its owner's approval", row.name);
-            return Err(Problem::new(Kind::Refused, message)
-                .hint("approvals are not there yet: an administrator can take the gate away with `cairn policy set`, or restore to a folder with --to"));
-        }
-        if gates.stopped && !self.open_source(&row)?.is_guarded() {
-            let message = format!(
-                "“{}” is restored only while its server is stopped, and nothing can tell whether it is",
-                row.name
-            );
-            return Err(Problem::new(Kind::Refused, message)
-                .hint("give the source a guard: cairn source edit --help; or take the gate away: cairn policy set … gates.stopped=false"));
-        }
-        if row.node == self.options.node {
-            let source = self.open_source(&row)?;
-            let cx = self.context("", &Progress::new(), &Cancel::new());
-            self.blocking(move || source.check_hold(&cx)).await?;
-        }
-        Ok(row.node)
-    }
-
-    /// A plan that was shown, as it is stored; its target.
-    pub async fn show_plan(&self, wanted: &str) -> Result<(Plan, Target)> {
-        let unknown = || {
-            Problem::not_found(format!("there is no plan {wanted}"))
-                .hint("plans are forgotten a while after they expire; make a new one")
-        };
-        let row = self.catalog.plan(wanted).await?.ok_or_else(unknown)?;
-        let plan: Plan = serde_json::from_str(&row.document)
-            .map_err(|error| Problem::damaged(format!("plan {wanted} cannot be read")).caused_by(error))?;
-        // What he may not see does not exist for him.
-        let backup = match self.backup_row(&plan.backup).await {
-            Err(problem) if problem.kind() == Kind::NotFound => return Err(unknown()),
-            other => other?,
-        };
-        self.may(Permission::See, Some(&backup.source)).await?;
-        let target = match plan.target.strip_prefix("dir:") {
-            Some(dir) => Target::Dir(PathBuf::from(dir)),
-            None => Target::Source(plan.target.clone()),
-        };
-        Ok((plan, target))
-    }
-
-    /// Queues the restore of a stored plan, when its hash is the one that was shown; the job's id.
-    pub async fn run_plan(&self, wanted: &str, hash: &str) -> Result<String> {
-        let (plan, target) = self.show_plan(wanted).await?;
-        if plan.hash != hash {
-            let message = format!("plan {} has another hash than the one that was approved", plan.id);
-            return Err(Problem::new(Kind::Drifted, message).hint("look at the plan again and send its hash"));
-        }
-        let request = RestoreRequest {
-            backup: plan.backup.clone(),
-            parts: plan.parts.clone(),
-            paths: plan.paths.iter().map(PathBuf::from).collect(),
-            to: None,
-            mode: Some(plan.mode),
-            deep: plan.deep,
-            without_safety: None,
-        };
-        self.ask_restore(&request, &plan, &target).await
     }
 
     /// Goes on with a restore that failed, was cancelled, or whose process went away.
@@ -362,6 +328,10 @@ impl Service {
                 .hint("`cairn status` shows what is going on")
         })?;
         self.may(Permission::Restore, row.source.as_deref()).await?;
+        if row.kind == "restore" && row.state == "queued" {
+            return Ok(row.id);
+        }
+        self.check_resumable(&row).await?;
         if row.state == "running" {
             return Err(Problem::new(Kind::Conflict, format!("job {} is running", row.id))
                 .hint("if its process is gone, its lease ends within a minute; then try again"));

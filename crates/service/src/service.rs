@@ -37,6 +37,8 @@ pub struct Options {
     pub zone: String,
     /// Without one, letters go to the outbox.
     pub mail: Option<crate::notify::Smtp>,
+    /// How the world reaches the server, for links in letters: `https://backup.example.org/cairn`.
+    pub url: Option<String>,
     /// Networks of one's own that webhooks may call.
     pub allow: Vec<crate::notify::Net>,
     /// So many bytes one uploaded file has at most.
@@ -65,6 +67,7 @@ impl Options {
             who: "cli".to_owned(),
             zone: "UTC".to_owned(),
             mail: None,
+            url: None,
             allow: Vec::new(),
             upload_limit: crate::uploads::USUAL_UPLOAD_LIMIT,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -51,6 +51,8 @@ impl Service {
             when_ms: self.now_ms(),
             text: text.to_owned(),
             link: None,
+            headline: None,
+            asks: None,
         })
     }
 
@@ -85,7 +87,11 @@ impl Service {
             .as_ref()
             .ok()
             .and_then(|result| result.pointer("/backup/id").and_then(Value::as_str));
-        if let Err(problem) = self.tell_of(job, event.into(), &text, backup).await {
+        let told = match self.tell_of(job, event.into(), &text, backup).await {
+            Ok(()) => self.tell_requester_of_end(job, event, &text).await,
+            failed => failed,
+        };
+        if let Err(problem) = told {
             self.log(&job.id, "warning", &format!("nobody could be told: {problem}"))
                 .await;
         }
@@ -114,9 +120,21 @@ impl Service {
 
     /// Puts a notice on its way to everybody whom the policy names.
     pub(crate) async fn tell(&self, source: &SourceRow, notice: Notice) -> Result<()> {
-        let policy = policy_of(source)?;
-        for notify in &policy.notify {
+        for row in self.outgoing_by_policy(source, &notice)? {
+            self.catalog.add_outgoing(&row).await?;
+        }
+        Ok(())
+    }
+
+    /// One for each channel that wants it.
+    pub(crate) fn outgoing_by_policy(&self, source: &SourceRow, notice: &Notice) -> Result<Vec<OutboxRow>> {
+        let mut rows = Vec::new();
+        for notify in &policy_of(source)?.notify {
             let is_ping = matches!(notify.to, model::Channel::Healthcheck { .. });
+            // What somebody says to a request is no sign of life.
+            if is_ping && notice.headline.is_some() {
+                continue;
+            }
             let wanted = match notice.severity {
                 Severity::Start => is_ping,
                 severity => {
@@ -129,30 +147,38 @@ impl Service {
             if wanted {
                 let notice = Notice {
                     id: LetterId::new(&self.options.clock, &self.options.random)?,
-                    source: Some(source.name.clone()),
                     ..notice.clone()
                 };
-                self.put_on_its_way(source, &notify.to, &notice).await?;
+                rows.push(self.outgoing(source, &notify.to, notice)?);
             }
         }
-        Ok(())
+        Ok(rows)
     }
 
-    async fn put_on_its_way(&self, source: &SourceRow, to: &model::Channel, notice: &Notice) -> Result<()> {
+    /// A notice about a source, as it lies in the catalog until it is sent.
+    pub(crate) fn outgoing(
+        &self,
+        source: &SourceRow,
+        to: &model::Channel,
+        notice: Notice,
+    ) -> Result<OutboxRow> {
         let text = |value: serde_json::Result<String>| {
             value.map_err(|error| Problem::internal(format!("a notice cannot be written: {error}")))
         };
-        let row = OutboxRow {
+        let notice = Notice {
+            source: Some(source.name.clone()),
+            ..notice
+        };
+        Ok(OutboxRow {
             id: notice.id.to_string(),
             source: Some(source.id.clone()),
             channel: text(serde_json::to_string(to))?,
-            notice: text(serde_json::to_string(notice))?,
+            notice: text(serde_json::to_string(&notice))?,
             attempts: 0,
             next: Some(self.now_ms()),
             problem: String::new(),
             created: self.now_ms(),
-        };
-        self.catalog.add_outgoing(&row).await
+        })
     }
 
     /// Delivers what is due, unless somebody serves and does it.
@@ -197,7 +223,11 @@ impl Service {
         };
         let channel: model::Channel = serde_json::from_str(&row.channel).map_err(malformed)?;
         let notice: Notice = serde_json::from_str(&row.notice).map_err(malformed)?;
-        deliver(&self.channel(&channel)?, &notice, &self.clients()).await
+        match self.finished(notice).await? {
+            Some(notice) => deliver(&self.channel(&channel)?, &notice, &self.clients()).await,
+            // The answer is there already.
+            None => Ok(()),
+        }
     }
 
     fn channel(&self, channel: &model::Channel) -> Result<Channel> {

@@ -166,7 +166,9 @@ async fn approve_link(
     At(link): At<String>,
     Fields(fields): Fields<AgreementFields>,
 ) -> Result<Json<ApprovalView>, Wrong> {
-    Ok(Json(visitor.service.approve_by_link(&link, &fields.into()).await?))
+    Ok(Json(
+        visitor.service.approve_by_link(&link, &fields.into()).await?,
+    ))
 }
 
 /// Says no as the person to whom the letter was sent.
@@ -177,5 +179,7 @@ async fn decline_link(
     At(link): At<String>,
     Fields(fields): Fields<DeclineFields>,
 ) -> Result<Json<ApprovalView>, Wrong> {
-    Ok(Json(visitor.service.decline_by_link(&link, &fields.reason).await?))
+    Ok(Json(
+        visitor.service.decline_by_link(&link, &fields.reason).await?,
+    ))
 }

@@ -266,10 +266,14 @@ async fn plan_restore(
         }),
         deep: fields.deep,
         without_safety: None,
+        typed: None,
     };
     let cancel = Cancel::new();
     let gone = super::plans::WhenGone(cancel.clone());
-    let (plan, _) = service.plan_restore(&request, &Progress::new(), &cancel).await?;
+    let (plan, target) = service.plan_restore(&request, &Progress::new(), &cancel).await?;
     drop(gone);
-    Ok((StatusCode::CREATED, Json(plan_document(plan))))
+    Ok((
+        StatusCode::CREATED,
+        Json(plan_document(&service, plan, &target).await?),
+    ))
 }

@@ -111,9 +111,12 @@ async fn plan_undo(
 ) -> Result<(StatusCode, Json<PlanDocument>), Wrong> {
     let cancel = Cancel::new();
     let gone = WhenGone(cancel.clone());
-    let (_, plan, _) = service.plan_undo(Some(&job), &Progress::new(), &cancel).await?;
+    let (_, plan, target) = service.plan_undo(Some(&job), &Progress::new(), &cancel).await?;
     drop(gone);
-    Ok((StatusCode::CREATED, Json(plan_document(plan))))
+    Ok((
+        StatusCode::CREATED,
+        Json(plan_document(&service, plan, &target).await?),
+    ))
 }
 
 /// What it wrote down.

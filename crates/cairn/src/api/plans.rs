@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use model::{Cancel, Counts, Plan};
 use serde::{Deserialize, Serialize};
+use service::{Service, Target};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -48,15 +49,17 @@ pub(super) struct PlanDocument {
     bytes: u64,
     seconds_estimate: u64,
     warnings: Vec<String>,
+    /// What has to be sent as `confirm` to carry it out: the exact name of what it would change. `null`: nothing.
+    confirm: Option<String>,
     items: Vec<PlanItem>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct PlanCounts {
-    create: u64,
-    update: u64,
-    delete: u64,
-    keep: u64,
+pub(super) struct PlanCounts {
+    pub(super) create: u64,
+    pub(super) update: u64,
+    pub(super) delete: u64,
+    pub(super) keep: u64,
 }
 
 /// One thing that would change, deletions first.
@@ -71,26 +74,28 @@ struct PlanItem {
     detail: String,
 }
 
-pub(super) fn plan_document(plan: Plan) -> PlanDocument {
+pub(super) async fn plan_document(
+    service: &Service,
+    plan: Plan,
+    target: &Target,
+) -> Result<PlanDocument, Wrong> {
+    let confirm = service.word_to_type(&plan, target).await?;
     let Counts {
         create,
         update,
         delete,
         keep,
     } = plan.draft.counts();
-    let word = |value: &dyn Fn() -> serde_json::Result<serde_json::Value>| {
-        let value = value().unwrap_or_default();
-        value.as_str().unwrap_or_default().to_owned()
-    };
     let item = |item: model::Item| PlanItem {
-        action: word(&|| serde_json::to_value(item.action)),
+        action: item.action.word().to_owned(),
         part: item.part,
         kind: item.kind,
         name: item.name,
         detail: item.detail,
     };
-    PlanDocument {
-        mode: word(&|| serde_json::to_value(plan.mode)),
+    Ok(PlanDocument {
+        confirm,
+        mode: plan.mode.word().to_owned(),
         counts: PlanCounts {
             create,
             update,
@@ -110,7 +115,7 @@ pub(super) fn plan_document(plan: Plan) -> PlanDocument {
         paths: plan.paths,
         created: model::moment_text(plan.created),
         expires: model::moment_text(plan.expires),
-    }
+    })
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -118,14 +123,16 @@ pub(super) fn plan_document(plan: Plan) -> PlanDocument {
 struct RunFields {
     /// The hash of the plan that was looked at.
     hash: String,
+    /// What the plan calls `confirm`, typed by somebody who means it.
+    confirm: Option<String>,
 }
 
 /// A plan, as it was shown.
 #[utoipa::path(get, path = "/api/plans/{plan}", tag = "restores", params(("plan" = String, Path)),
     responses((status = 200, body = PlanDocument)))]
 async fn show_plan(Who(service): Who, At(plan): At<String>) -> Result<Json<PlanDocument>, Wrong> {
-    let (plan, _) = service.show_plan(&plan).await?;
-    Ok(Json(plan_document(plan)))
+    let (plan, target) = service.show_plan(&plan).await?;
+    Ok(Json(plan_document(&service, plan, &target).await?))
 }
 
 /// Carries a plan out: a safety backup first, then exactly this. When what is there has changed since, it stops and says so.
@@ -137,5 +144,7 @@ async fn run_plan(
     At(plan): At<String>,
     Fields(fields): Fields<RunFields>,
 ) -> Result<(StatusCode, Json<Queued>), Wrong> {
-    Ok(Queued::job(service.run_plan(&plan, &fields.hash).await?))
+    Ok(Queued::job(
+        service.run_plan(&plan, &fields.hash, fields.confirm).await?,
+    ))
 }

@@ -91,11 +91,17 @@ pub(super) async fn restore(who: Administrator, Path(job): Path<String>) -> Answ
         mode: Some(Mode::Replace),
         deep: false,
         without_safety: None,
+        typed: None,
     };
     let (plan, target) = who
         .0
         .plan_restore(&request, &Progress::new(), &Cancel::new())
         .await?;
+    // Its page has asked already.
+    let request = RestoreRequest {
+        typed: who.0.word_to_type(&plan, &target).await?,
+        ..request
+    };
     let job = who.0.ask_restore(&request, &plan, &target).await?;
     Ok(accepted(&who.0.app_job(&job).await?))
 }

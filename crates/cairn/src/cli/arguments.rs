@@ -23,7 +23,7 @@ pub(crate) use people::{
 };
 pub(crate) use policy::{PolicyCommand, RoleWord, ScheduleCommand, Serve};
 pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
-pub(crate) use restore::{ModeWord, Restore, Resume, Undo};
+pub(crate) use restore::{Approve, ModeWord, Restore, Resume, Undo};
 pub(crate) use source::{AddSource, EditSource, FolderSettings, SourceCommand};
 pub(crate) use work::{Audit, Completions, Job, Jobs, Logs, Man, Status};
 
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Undo(Undo),
     /// Go on with a restore that was interrupted
     Resume(Resume),
+    /// Answer a request for a restore, or list those that are open
+    Approve(Approve),
     /// Write a backup as one portable file
     Export(Export),
     /// Make a backup of an archive

@@ -130,6 +130,11 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
             configuration.upload_limit.value.to_string(),
             &configuration.upload_limit.origin,
         ),
+        (
+            "url",
+            or(&configuration.url.value, "none: letters have no links"),
+            &configuration.url.origin,
+        ),
     ]
 }
 

@@ -33,6 +33,9 @@ pub(crate) async fn jobs(service: &Service, limit: u32, output: Output) -> Resul
 }
 
 fn how_far(job: &JobView) -> String {
+    if let Some(request) = &job.approval {
+        return format!("waits for approval {request}");
+    }
     if job.is_over() || job.phase.is_empty() {
         return String::new();
     }
@@ -81,6 +84,9 @@ fn sheet(job: &JobView) -> String {
     if let Some(error) = &job.error {
         rows.push(("error", error.message.clone()));
         rows.push(("hint", optional(&error.hint)));
+    }
+    if let Some(request) = &job.approval {
+        rows.push(("next", format!("cairn approve {request}")));
     }
     if matches!(job.state.as_str(), "interrupted" | "failed" | "cancelled") && job.kind == "restore" {
         rows.push(("next", format!("cairn resume {}", job.id)));

@@ -1,12 +1,12 @@
-//! Restore, undo, resume: the plan is shown, confirmed, and carried out as shown.
+//! Restore, undo, resume: the plan is shown, confirmed, and carried out as shown, once everybody has agreed who has to.
 
-use model::{Action, Kind, Mode, Plan, Problem, Result};
+use model::{Action, JobState, Kind, Mode, Plan, Problem, Result};
 use serde_json::{Value, json};
 use service::{RestoreRequest, Restored, Service, Target};
 
 use super::arguments::{ModeWord, Restore, Resume, Undo};
 use super::watch::watch;
-use crate::output::{Output, columns, duration, size};
+use crate::output::{Output, columns, duration, size, when};
 
 /// More items are only counted on a terminal; `--json` has them all.
 const SHOWN: usize = 40;
@@ -24,6 +24,7 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
         }),
         deep: words.deep,
         without_safety: words.without_safety,
+        typed: None,
     };
     let asked = &request;
     let (plan, target) = watch(output, |progress, cancel| async move {
@@ -43,15 +44,18 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
         );
         return Err(Problem::new(Kind::Drifted, shown).hint("look at it with --plan"));
     }
-    carry_out(
-        service,
-        &request,
-        &plan,
-        &target,
-        words.yes || words.approved.is_some(),
-        output,
-    )
-    .await
+    let consent = Consent {
+        yes: words.yes || words.approved.is_some(),
+        wait: words.wait,
+    };
+    carry_out(service, request, &plan, &target, consent, output).await
+}
+
+/// What was said on the command line about going on.
+struct Consent {
+    yes: bool,
+    /// Also for somebody else's approval.
+    wait: bool,
 }
 
 pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Result<u8> {
@@ -64,29 +68,77 @@ pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Res
         output.answer(&plan_json(&plan), || sheet(&plan))?;
         return Ok(0);
     }
-    carry_out(service, &request, &plan, &target, words.yes, output).await
+    let consent = Consent {
+        yes: words.yes,
+        wait: words.wait,
+    };
+    carry_out(service, request, &plan, &target, consent, output).await
 }
 
 async fn carry_out(
     service: &Service,
-    request: &RestoreRequest,
+    request: RestoreRequest,
     plan: &Plan,
     target: &Target,
-    yes: bool,
+    consent: Consent,
     output: Output,
 ) -> Result<u8> {
-    if plan.draft.is_destructive() && !yes {
+    let word = service.word_to_type(plan, target).await?;
+    if plan.draft.is_destructive() && !consent.yes {
         output.say(&sheet(plan));
         output.confirm(
             "This changes what is there; a safety backup is taken first.",
-            "restore",
+            word.as_deref().unwrap_or("restore"),
         )?;
     }
+    let request = &RestoreRequest {
+        typed: word,
+        ..request
+    };
     let done = watch(output, |progress, cancel| async move {
         service.restore(request, plan, target, &progress, &cancel).await
     })
     .await?;
-    finish(&done, output)
+    match &done.approval {
+        Some(approval) => wait_for(service, &done, approval, consent.wait, output).await,
+        None => finish(&done, output),
+    }
+}
+
+/// Says who was asked; with `--wait` until he has answered, and then to the end.
+async fn wait_for(
+    service: &Service,
+    done: &Restored,
+    approval: &str,
+    wait: bool,
+    output: Output,
+) -> Result<u8> {
+    let view = service.show_approval(approval).await?.approval;
+    let who = if view.asked.is_empty() {
+        "nobody could be asked by letter".to_owned()
+    } else {
+        format!("{} was asked", view.asked.join(" or "))
+    };
+    output.say(&format!(
+        "This restore waits for an approval, until {}: {who}.",
+        when(view.expires_ms)
+    ));
+    if wait {
+        // Notices are sent at the end of a command, where nobody serves.
+        service.deliver_alone().await?;
+        let job = done.job.as_str();
+        let done = watch(output, |progress, cancel| async move {
+            service.follow_restore(job, &progress, &cancel).await
+        })
+        .await?;
+        return finish(&done, output);
+    }
+    output.say(&format!(
+        "To answer: cairn approve {approval}\nTo see how it stands: cairn status {job}\nTo take it back: cairn cancel {job}",
+        job = done.job
+    ));
+    output.answer(&json!(done), || format!("waiting for approval {approval}"))?;
+    Ok(JobState::Waiting.exit_code())
 }
 
 pub(crate) async fn resume(service: &Service, words: &Resume, output: Output) -> Result<u8> {
@@ -98,12 +150,18 @@ pub(crate) async fn resume(service: &Service, words: &Resume, output: Output) ->
     finish(&done, output)
 }
 
-fn finish(done: &Restored, output: Output) -> Result<u8> {
+/// Tells how a restore went; the exit code.
+pub(super) fn finish(done: &Restored, output: Output) -> Result<u8> {
+    finish_with(done, &json!(done), output)
+}
+
+/// The same with another answer in JSON.
+pub(super) fn finish_with(done: &Restored, value: &Value, output: Output) -> Result<u8> {
     for warning in &done.warnings {
         output.warn(warning);
     }
     let counts = &done.counts;
-    output.answer(&json!(done), || {
+    output.answer(value, || {
         let verified = if done.verified {
             "compared with the backup: equal"
         } else {

@@ -59,6 +59,8 @@ pub(crate) async fn serve(
     } else {
         None
     };
+    // Whoever reads that it serves may rely on it.
+    let serving = Serving::begin(&service, roles).await?;
     introduce(&service, &words.base_path, web.as_ref(), roles, output).await?;
     let door = Door::new(
         Arc::clone(&service),
@@ -72,7 +74,7 @@ pub(crate) async fn serve(
             None => Ok(()),
         }
     };
-    let working = Serving::new(&service, roles).run(&stop);
+    let working = serving.run(&stop);
     let (answered, worked) = tokio::join!(answering, working);
     answered.and(worked).map(|()| 0)
 }

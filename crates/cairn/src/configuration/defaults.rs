@@ -1,10 +1,27 @@
-//! Values that hold when nobody sets others, and how plain ones are read.
+//! What holds where nothing was said, and how single values are read.
+//!
+//! Paths become absolute, so that a process that goes elsewhere still means the same place.
 
 use std::path::{Path, PathBuf};
 
 use model::{Problem, Result};
 
 use super::Environment;
+
+/// How the world reaches a server, without a slash at the end.
+pub(crate) fn address(text: &str) -> Result<String> {
+    let text = text.trim_end_matches('/');
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.contains(['?', '#', '@', ' '])) {
+        return Ok(text.to_owned());
+    }
+    Err(
+        Problem::invalid(format!("“{text}” is not the address of a server"))
+            .hint("write it like https://backup.example.org/cairn"),
+    )
+}
 
 pub(super) fn parse_workers(text: &str) -> Result<usize> {
     match text.parse() {

@@ -203,6 +203,8 @@ pub(super) async fn restore(
         mode: Some(if truncate { Mode::Replace } else { Mode::Merge }),
         deep: false,
         without_safety: None,
+        // The panel has asked already.
+        typed: Some(server.name),
     };
     let (plan, target) = client
         .0

@@ -84,6 +84,11 @@ pub(crate) fn person(instance: &Instance, name: &str, role: &str) -> String {
     made["token"].as_str().unwrap().to_owned()
 }
 
+/// Agrees to a plan as it was shown.
+fn yes(plan: &Value) -> Value {
+    json!({"hash": plan["hash"], "confirm": plan["confirm"]})
+}
+
 struct Event {
     name: String,
     id: Option<String>,
@@ -189,11 +194,7 @@ fn a_restore_is_planned_run_as_it_was_shown_and_undone() {
     assert_eq!(house.ok("GET", &path, None), plan);
     let wrong = house.call("POST", &format!("{path}/run"), Some(&json!({"hash": "0000"})));
     assert_eq!((wrong.status, &wrong.json()["kind"]), (409, &json!("drifted")));
-    let run = house.ok(
-        "POST",
-        &format!("{path}/run"),
-        Some(&json!({"hash": plan["hash"]})),
-    );
+    let run = house.ok("POST", &format!("{path}/run"), Some(&yes(&plan)));
     let job = run["job"].as_str().unwrap();
     let end = house.follow(job);
     assert_eq!(end["state"], "succeeded", "{end}");
@@ -203,7 +204,7 @@ fn a_restore_is_planned_run_as_it_was_shown_and_undone() {
     let run = house.ok(
         "POST",
         &format!("/api/plans/{}/run", undo["id"].as_str().unwrap()),
-        Some(&json!({"hash": undo["hash"]})),
+        Some(&yes(&undo)),
     );
     assert_eq!(house.follow(run["job"].as_str().unwrap())["state"], "succeeded");
     assert_eq!(look(&world), griefed);
@@ -224,7 +225,7 @@ fn what_changed_since_the_plan_stops_the_restore() {
     let run = house.ok(
         "POST",
         &format!("/api/plans/{}/run", plan["id"].as_str().unwrap()),
-        Some(&json!({"hash": plan["hash"]})),
+        Some(&yes(&plan)),
     );
     let end = house.follow(run["job"].as_str().unwrap());
     assert_eq!(

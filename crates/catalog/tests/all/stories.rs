@@ -10,6 +10,9 @@ use model::Kind;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr};
 use testkit::{FakeRandom, Postgres};
 
+use crate::approvals::{
+    an_answer_that_breaks_off_anywhere_is_given_whole_or_not_at_all, approvals, requests_that_nobody_grants,
+};
 use crate::people::{
     attempts, grants, people, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once, tokens,
 };
@@ -46,6 +49,9 @@ async fn every_story(catalog: &Catalog) {
     sessions(catalog).await;
     attempts(catalog).await;
     grants(catalog).await;
+    approvals(catalog).await;
+    requests_that_nobody_grants(catalog).await;
+    an_answer_that_breaks_off_anywhere_is_given_whole_or_not_at_all(catalog).await;
     each_job_is_claimed_once(catalog).await;
 }
 

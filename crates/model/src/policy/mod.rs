@@ -90,12 +90,15 @@ impl Default for Gates {
 pub struct Approval {
     /// How long a request can be answered.
     pub expires: Lapse,
+    /// May an owner approve what he asked for himself? Only by the link in his letter: it proves that the mailbox is his.
+    pub own: bool,
 }
 
 impl Default for Approval {
     fn default() -> Self {
         Approval {
             expires: Lapse::hours(24),
+            own: true,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod choice;
 mod clock;
 mod clock_changes;
+mod consent;
 mod id;
 mod job;
 mod lapse;

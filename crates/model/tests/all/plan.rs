@@ -55,6 +55,39 @@ fn things_are_counted_by_what_happens_to_them() {
 }
 
 #[test]
+fn alike_items_are_one_group_with_a_few_examples() {
+    let mut draft = Draft {
+        items: ["a", "b", "c"].map(|name| item(Action::Delete, name)).to_vec(),
+        ..Draft::default()
+    };
+    draft.items.push(item(Action::Create, "d"));
+    draft.items.push(Item {
+        part: "nether".to_owned(),
+        ..item(Action::Delete, "e")
+    });
+    let groups = draft.groups(2);
+    let told: Vec<_> = groups
+        .iter()
+        .map(|group| {
+            (
+                group.action,
+                group.part.as_str(),
+                group.count,
+                group.names.join(" "),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Action::Delete, "world", 3, "a b".to_owned()),
+            (Action::Create, "world", 1, "d".to_owned()),
+            (Action::Delete, "nether", 1, "e".to_owned()),
+        ]
+    );
+}
+
+#[test]
 fn the_hash_covers_what_would_be_done_and_to_what() {
     let edits: [fn(&mut Draft); 6] = [
         |draft| draft.items[0].action = Action::Update,

@@ -136,7 +136,10 @@ fn presets_are_the_habits_they_are_named_after() {
     let nightly = policy("nightly-7-days");
     assert_eq!(nightly.schedule.to_string(), "daily at 03:00 Europe/Berlin");
     assert_eq!(nightly.retention.within.to_string(), "7d");
-    assert!(nightly.gates.entitlement && nightly.gates.approval.is_some());
+    assert!(nightly.gates.entitlement);
+    let approval = nightly.gates.approval.unwrap();
+    assert!(approval.own, "the owner asks, and approves by the letter");
+    assert_eq!(approval.expires.to_string(), "1d");
 }
 
 #[test]

@@ -7,14 +7,16 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message;
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox};
 use model::{LetterId, Problem, Result, moment_text};
 
 use super::Notice;
 
 /// Who writes when no mail server is configured.
 const NOBODY: &str = "Cairn <cairn@localhost>";
+/// Bytes; mail servers take 998.
+const LONGEST_LINE: usize = 900;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
@@ -52,7 +54,7 @@ impl Letter {
                 "auto-generated".to_owned(),
             ))
             .header(ContentType::TEXT_PLAIN)
-            .body(self.text.clone())
+            .body(body(&self.text))
             .map_err(|error| Problem::invalid("the letter cannot be written").caused_by(error))
     }
 }
@@ -75,6 +77,16 @@ fn text(notice: &Notice) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Plain text goes as it is, so that long links are whole also for who reads the file; everything else is encoded.
+fn body(text: &str) -> Body {
+    let is_plain = text.is_ascii() && !text.contains(['\0', '\r']);
+    if is_plain && text.lines().all(|line| line.len() <= LONGEST_LINE) {
+        let lines = text.replace('\n', "\r\n").into_bytes();
+        return Body::dangerous_pre_encoded(lines, ContentTransferEncoding::SevenBit);
+    }
+    Body::new(text.to_owned())
 }
 
 fn mailbox(who: &str, text: &str) -> Result<Mailbox> {

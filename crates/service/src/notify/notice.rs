@@ -65,6 +65,21 @@ pub struct Notice {
     pub when_ms: i64,
     pub text: String,
     pub link: Option<String>,
+    /// Stands at the beginning of the subject instead of the severity's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
+    /// It asks for an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
+}
+
+/// The answer that a letter asks for; where to give it is put in when the letter is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asks {
+    /// The request's id.
+    pub approval: String,
+    /// The secret of the link, sealed: the catalog holds no secret that opens anything.
+    pub sealed: String,
 }
 
 impl Notice {
@@ -80,12 +95,14 @@ impl Notice {
             when_ms,
             text: "This is a test: notifications of Cairn arrive here.".to_owned(),
             link: None,
+            headline: None,
+            asks: None,
         }
     }
 
     /// `Failed: backup of game`
     pub fn subject(&self) -> String {
-        let headline = self.severity.headline();
+        let headline = self.headline.as_deref().unwrap_or(self.severity.headline());
         match &self.source {
             Some(source) => format!("{headline}: {} of {source}", self.what),
             None => format!("{headline}: {}", self.what),

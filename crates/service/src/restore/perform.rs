@@ -1,11 +1,11 @@
 //! Carries a restore out, step by step; those that an earlier run of the same job has done are not done again.
 //!
-//! Order: the backup is whole → hooks and guard hold the target still → safety backup → drift → apply → compare → the target is let go, whatever
+//! Order: what was approved is still so → the backup is whole → hooks and guard hold the target still → safety backup → drift → apply → compare → the target is let go, whatever
 //! happened. A target that was stopped for it has changed by stopping (a game server saves its world): then the plan is computed anew, the safety
 //! backup of the stopped target stands behind it, and the outcome says what was different.
 
 use catalog::jobs::JobRow;
-use model::{Cancel, Counts, Draft, Item, JobKind, Plan, Problem, Progress, Result};
+use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress, Result};
 use repository::Level;
 use sources::{Context, Hold, Journal, Outcome, Request, Source};
 
@@ -44,6 +44,7 @@ impl Service {
 
 impl Run<'_> {
     async fn all(&self) -> Result<Restored> {
+        self.begin_under_approval().await?;
         self.progress.phase("verifying the backup");
         self.service
             .verify_snapshot(&self.order.snapshot, Level::Structure, self.progress, self.cancel)
@@ -63,6 +64,37 @@ impl Run<'_> {
             .hooks_after(self.job, &source, &hooks, JobKind::Restore, state)
             .await;
         done.map(|done| done.warned(warnings))
+    }
+
+    /// What somebody agreed to is begun only while the target is as he was shown it: before anything is stopped for it, too.
+    async fn begin_under_approval(&self) -> Result<()> {
+        let service = self.service;
+        let begun = service.has_begun(&self.job.id).await?;
+        let Some(approval) = service.granted(self.job, &self.order.target, begun).await? else {
+            return Ok(());
+        };
+        if begun {
+            return Ok(());
+        }
+        service.catalog.use_approval(&self.job.id).await?;
+        let detail = format!("{} by request {}", approval.hash, approval.id);
+        service.audit("restore", &approval.source, &detail).await?;
+        self.progress.phase("comparing with what was approved");
+        let journal = JournalOf::load(&service.catalog, &self.job.id).await?;
+        let plan = self.stored_plan(&journal).await?;
+        if plan.hash != approval.hash {
+            return Err(Problem::damaged(
+                "the plan of this restore is not the one that was approved",
+            ));
+        }
+        match self.check_drift(&plan, false).await {
+            Err(problem) if problem.kind() == Kind::Drifted => Err(Problem::new(
+                Kind::Drifted,
+                "the target changed since somebody was asked to approve its restore; nothing was restored",
+            )
+            .hint("look at the new plan with --plan, and ask again")),
+            other => other.map(|_| ()),
+        }
     }
 
     /// Holds the target still, restores it, and lets it go whatever happened.
@@ -202,5 +234,6 @@ fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome
         verified,
         seconds: 0.0,
         warnings,
+        approval: None,
     }
 }

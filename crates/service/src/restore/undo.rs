@@ -48,6 +48,7 @@ impl Service {
             mode: Some(Mode::Replace),
             deep: false,
             without_safety: None,
+            typed: None,
         };
         let (plan, target) = self.plan_restore(&request, progress, cancel).await?;
         Ok((request, plan, target))

@@ -4,14 +4,15 @@
 //! was planned is a step of the journal: a job that is gone on with neither imports again nor plans anew, and needs the uploaded file no more.
 
 use catalog::jobs::JobRow;
-use model::{Cancel, Mode, Permission, Problem, Progress, Reason, Result};
+use model::{Cancel, Kind, Mode, Permission, Problem, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sources::Journal;
 
-use super::{RestoreOrder, RestoreRequest, Restored, Target, Wanted};
+use super::{RestoreOrder, RestoreRequest, Restored, Wanted};
 use crate::Service;
 use crate::joined::JournalOf;
+use crate::policy::policy_of;
 use crate::uploads::{Received, UploadOrder, UploadRequest};
 use crate::work::{Order, value};
 
@@ -32,7 +33,16 @@ impl Service {
         self.may(Permission::Import, Some(&source)).await?;
         self.may(Permission::Restore, Some(&source)).await?;
         // Refused at once what would be refused after all the work.
-        self.check_gates(&Target::Source(source)).await?;
+        let row = self.source_row(&source).await?;
+        if policy_of(&row)?.gates.approval.is_some() {
+            let message = format!(
+                "“{}” is restored only with its owner's approval of the plan",
+                row.name
+            );
+            return Err(Problem::new(Kind::Refused, message)
+                .hint("import the archive as a backup, and ask for a restore of that"));
+        }
+        self.check_standstill(&row).await?;
         self.hand_over(received, request, Order::RestoreUpload).await
     }
 
@@ -91,9 +101,15 @@ impl Service {
             mode: Some(Mode::Replace),
             deep: false,
             without_safety: None,
+            typed: None,
         };
         let (plan, target) = self.plan_restore(&request, progress, cancel).await?;
-        self.check_gates(&target).await?;
+        // Who sends an archive to be restored means it.
+        let request = RestoreRequest {
+            typed: self.word_to_type(&plan, &target).await?,
+            ..request
+        };
+        self.check_gates(&request, &plan, &target).await?;
         self.audit("restore", &order.source, &plan.hash).await?;
         let planned = Planned {
             order: RestoreOrder {

@@ -13,8 +13,9 @@ use crate::Service;
 const MOST_CLAIMS: i64 = 3;
 
 impl Service {
-    /// Marks what was interrupted.
+    /// Marks what was interrupted, and what nobody approved in time.
     pub(crate) async fn reap(&self) -> Result<()> {
+        self.expire_approvals().await?;
         let mut ids = self.catalog.reap_jobs(self.now_ms()).await?;
         for dead in self.alive.dead()? {
             ids.extend(self.catalog.reap_jobs_of(dead.owner(), self.now_ms()).await?);

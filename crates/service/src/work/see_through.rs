@@ -23,11 +23,22 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<T> {
-        let result = self.outcome(job, progress, cancel).await?;
+        let result = self.outcome(job, false, progress, cancel).await?;
         read(result)
     }
 
-    async fn outcome(&self, id: &str, progress: &Progress, cancel: &Cancel) -> Result<Value> {
+    /// The same, also while the job waits for somebody.
+    pub(crate) async fn wait_for<T: DeserializeOwned>(
+        &self,
+        job: &str,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<T> {
+        let result = self.outcome(job, true, progress, cancel).await?;
+        read(result)
+    }
+
+    async fn outcome(&self, id: &str, patient: bool, progress: &Progress, cancel: &Cancel) -> Result<Value> {
         let mut asked = false;
         loop {
             let job = self.catalog.job(id).await?;
@@ -39,6 +50,7 @@ impl Service {
                     }
                 }
                 "running" => mirror(&job, progress),
+                "waiting" if patient => wait(progress, "waiting for an approval"),
                 "waiting" => {
                     return Err(
                         Problem::new(Kind::AwaitingApproval, "the job waits for an approval")

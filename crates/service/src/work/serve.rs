@@ -51,7 +51,14 @@ impl Service {
 }
 
 impl Serving {
-    pub fn new(service: &Service, roles: Roles) -> Self {
+    /// From now on others leave jobs to this process.
+    pub async fn begin(service: &Service, roles: Roles) -> Result<Self> {
+        let serving = Serving::new(service, roles);
+        serving.beat(serving.service.now_ms()).await?;
+        Ok(serving)
+    }
+
+    fn new(service: &Service, roles: Roles) -> Self {
         Serving {
             service: Arc::new(service.house()),
             roles,

@@ -164,7 +164,14 @@ fn lists_hold_what_somebody_may_see() {
             let backups = acting.list_backups(None, 100).await.unwrap();
             let jobs = acting.list_jobs(100).await.unwrap();
             let found = acting.find("level", None, &Cancel::new()).await.unwrap();
-            let all = [sources.len(), backups.len(), jobs.len(), found.len()];
+            let requests = acting.list_approvals(false, 100).await.unwrap();
+            let all = [
+                sources.len(),
+                backups.len(),
+                jobs.len(),
+                found.len(),
+                requests.len(),
+            ];
             assert!(
                 all.iter().all(|count| (*count > 0) == sees),
                 "{role}-{relation}: {all:?}"
@@ -193,6 +200,7 @@ fn nobody_may_nothing_and_fills_no_log() {
         let acting = copy.service.acting(nobody);
         assert!(acting.list_sources().await.is_err());
         assert!(acting.list_jobs(5).await.is_err());
+        assert!(acting.list_approvals(false, 5).await.is_err());
         assert!(acting.find("a", None, &Cancel::new()).await.is_err());
         assert_eq!(refusals(&copy.service).await, Vec::<String>::new());
     });

@@ -47,6 +47,21 @@ impl House {
         Service::open(options(&self.dir, &self.clock)).await.unwrap()
     }
 
+    /// Another process, whose server the world reaches at this address.
+    pub(crate) async fn reached_at(&self, url: &str) -> Service {
+        let mut options = options(&self.dir, &self.clock);
+        options.url = Some(url.to_owned());
+        Service::open(options).await.unwrap()
+    }
+
+    /// The same, with a mail server.
+    pub(crate) async fn with_mail(&self, url: &str, mail: service::notify::Smtp) -> Service {
+        let mut options = options(&self.dir, &self.clock);
+        options.url = Some(url.to_owned());
+        options.mail = Some(mail);
+        Service::open(options).await.unwrap()
+    }
+
     pub(crate) fn world(&self) -> PathBuf {
         self.dir.path().join("world")
     }
@@ -79,6 +94,7 @@ impl House {
             mode: None,
             deep: false,
             without_safety: None,
+            typed: Some("world".to_owned()),
         };
         let (progress, cancel) = (Progress::new(), Cancel::new());
         let (plan, target) = self.service.plan_restore(&request, &progress, &cancel).await?;

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod approvals;
+mod approvals_mail;
+mod approvals_random;
+mod approvals_rules;
 mod archive;
 mod archive_sample;
 mod archive_tar;

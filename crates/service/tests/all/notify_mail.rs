@@ -43,7 +43,7 @@ asyncio.run(main())
 const CONFIG: &str = "[req]\ndistinguished_name = name\nx509_extensions = extensions\nprompt = no\n[name]\nCN = localhost\n\
     [extensions]\nbasicConstraints = critical, CA:FALSE\nsubjectAltName = DNS:localhost\n";
 
-struct Server {
+pub(crate) struct Server {
     child: Child,
     lines: BufReader<ChildStdout>,
     port: u16,
@@ -63,7 +63,7 @@ impl Server {
         line
     }
 
-    fn letter(&mut self) -> serde_json::Value {
+    pub(crate) fn letter(&mut self) -> serde_json::Value {
         serde_json::from_str(&self.line()).expect("a letter came")
     }
 }
@@ -110,7 +110,7 @@ fn certificate(folder: &Path) -> Option<()> {
     Some(())
 }
 
-fn start(mode: &str, folder: &Path) -> Option<Server> {
+pub(crate) fn start(mode: &str, folder: &Path) -> Option<Server> {
     let python = python()?;
     if mode != "none" {
         certificate(folder)?;
@@ -131,7 +131,7 @@ fn start(mode: &str, folder: &Path) -> Option<Server> {
     Some(server)
 }
 
-fn smtp(server: &Server, security: Security, folder: &Path) -> Smtp {
+pub(crate) fn smtp(server: &Server, security: Security, folder: &Path) -> Smtp {
     Smtp {
         host: "localhost".to_owned(),
         port: Some(server.port),

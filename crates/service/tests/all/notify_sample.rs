@@ -35,6 +35,8 @@ pub(crate) fn notice(severity: Severity) -> Notice {
         when_ms: NOW_MS,
         text: "The disk is full: größer geworden.".to_owned(),
         link: Some("https://cairn.example/jobs/1".to_owned()),
+        headline: None,
+        asks: None,
     }
 }
 

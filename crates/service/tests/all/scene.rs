@@ -29,6 +29,8 @@ pub(crate) struct Scene {
     /// The backup that it will make.
     pub(crate) asked: String,
     pub(crate) stopped: String,
+    /// A request that is open.
+    pub(crate) request: String,
     /// A token of `bob`, who is another person.
     pub(crate) bobs_token: String,
 }
@@ -49,6 +51,7 @@ pub(crate) fn restore_request(backup: &str, to: Option<&str>) -> RestoreRequest 
         mode: None,
         deep: false,
         without_safety: None,
+        typed: Some("world".to_owned()),
     }
 }
 
@@ -114,6 +117,12 @@ impl Scene {
         let (plan, target) = service.plan_restore(&request, &progress, &cancel).await.unwrap();
         let stopped = service.ask_restore(&request, &plan, &target).await.unwrap();
         service.cancel_job(&stopped).await.unwrap();
+        let gate = json!({"gates": {"approval": {}}});
+        service.change_policy("world", &gate).await.unwrap();
+        let asked = service.ask_restore(&request, &plan, &target).await.unwrap();
+        let request = service.show_job(&asked).await.unwrap().approval.unwrap();
+        let open = json!({"gates": {"approval": null}});
+        service.change_policy("world", &open).await.unwrap();
         let queued = service.ask_backup(&BackupRequest::manual("world")).await.unwrap();
         service
             .change_policy(
@@ -140,6 +149,7 @@ impl Scene {
             queued: queued.job,
             asked: queued.backup,
             stopped,
+            request,
             bobs_token,
         }
     }

@@ -6,13 +6,14 @@ use std::pin::Pin;
 
 use model::Permission::AppBackups;
 use model::Permission::{
-    self, Audit, BackUp, Cancel as Stop, CreateSource, Delete, Download, EditPolicy, EditSource, Import,
-    Lock, People, RemoveSource, Rename, Repository, Restore, Schedule as SetSchedule, See, SeeSecrets,
-    Settings, Tokens, Unlock, Verify,
+    self, Approve, Audit, BackUp, Cancel as Stop, CreateSource, Delete, Download, EditPolicy, EditSource,
+    Import, Lock, People, RemoveSource, Rename, Repository, Restore, Schedule as SetSchedule, See,
+    SeeSecrets, Settings, Tokens, Unlock, Verify,
 };
 use model::{Cancel, Preset, Progress, Relation, Result, Role, Schedule, Zone};
 use serde_json::json;
 use service::archive::{Format, Limits};
+use service::{Agreement, BackupRequest, ExportRequest, ImportRequest, Level, PersonChanges, Service};
 use service::{
     AppChanges, BackupRequest, ExportRequest, ImportRequest, Length, Level, PersonChanges, Received, Service,
     UploadRequest,
@@ -149,6 +150,14 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "ask_resume" [Restore] |s, x, _c| s.ask_resume(Some(&x.stopped));
     "resume" [Restore] |s, x, _c| async move { s.resume(Some(&x.stopped), &busy().0, &busy().1).await };
     "plan_undo" [Restore, See, Restore] |s, x, _c| async move { s.plan_undo(Some(&x.restored), &busy().0, &busy().1).await };
+    "word_to_type" [See] |s, x, _c| s.word_to_type(&x.plan, &x.target);
+    "follow_restore" [Restore] |s, x, _c| async move { s.follow_restore(&x.restored, &busy().0, &busy().1).await };
+    "show_approval" [See] |s, x, _c| s.show_approval(&x.request);
+    "approve" [Approve] |s, x, _c| async move {
+        let agreement = Agreement { name: "world".into(), reason: "he asked me to".into() };
+        s.approve(&x.request, &agreement).await
+    };
+    "decline" [Approve] |s, x, _c| s.decline(&x.request, "no");
     "show_job" [See] |s, x, _c| s.show_job(&x.queued);
     "job_log" [See] |s, x, _c| s.job_log(&x.queued, 0);
     "cancel_job" [Stop] |s, x, _c| s.cancel_job(&x.queued);
@@ -196,6 +205,7 @@ pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
     "revoke_token" [Tokens] |s, x, _c| s.revoke_token(&x.bobs_token);
 };
 
+const LINK: &str = "the link was sent to somebody who is asked for in his name; tried in `approvals`";
 const LISTS: &str = "shows of a list what the caller may see; tried in `lists_hold_what_somebody_may_see`";
 const OWN: &str = "one's own account, which needs no permission; tried in `people`";
 const DOOR: &str = "finds out who somebody is, before there is anybody to ask for";
@@ -216,6 +226,10 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("end_once", "as begin_once"),
     ("ping", "says nothing but whether the catalog answers"),
     ("vitals", "holds what somebody may see"),
+    ("approval_of_link", LINK),
+    ("approve_by_link", LINK),
+    ("decline_by_link", LINK),
+    ("list_approvals", LISTS),
     ("list_sources", LISTS),
     ("list_jobs", LISTS),
     ("find", LISTS),

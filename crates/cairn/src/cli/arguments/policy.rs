@@ -50,7 +50,9 @@ Keys, with examples:
   retention.last=7                 retention.daily=7            retention.within=30d
   limit='{\"most\":3,\"when_full\":\"rotate\"}'   (or refuse, rotate-scheduled; per: source, person)
   safety=90d                       how long older safety backups stay; default for ever
-  gates.typed=true                 gates.stopped=true
+  gates.typed=true                 gates.stopped=true           gates.entitlement=true
+  gates.approval={}                somebody has to approve each restore; gates.approval.expires=48h (default 24h)
+                                   gates.approval.own=false: owners do not approve what they asked for
   notify='[{\"on\":[\"failure\"],\"to\":{\"by\":\"email\",\"address\":\"me@example.org\"}}]'
      to: email (address), webhook (url, secret), ntfy (url, secret), healthcheck (url)
      on: success, warning, failure, overdue, anomaly; nothing named = all but success
@@ -115,7 +117,7 @@ pub(crate) struct Serve {
     /// Everything lies below this path: /cairn
     #[arg(long, value_name = "PATH", default_value = "")]
     pub(crate) base_path: String,
-    /// How the world reaches this server, for links: https://backup.example.org/cairn
+    /// How the world reaches this server, for links: https://backup.example.org/cairn [env: CAIRN_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Address of a proxy whose X-Forwarded-For is believed; repeatable

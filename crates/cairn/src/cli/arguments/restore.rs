@@ -1,4 +1,4 @@
-//! Arguments of `cairn restore`, `undo` and `resume`.
+//! Arguments of `cairn restore`, `undo`, `resume` and `approve`.
 
 use std::path::PathBuf;
 
@@ -43,6 +43,9 @@ pub(crate) struct Restore {
     /// Carry out this plan, made by --plan, and no other
     #[arg(long, value_name = "HASH")]
     pub(crate) approved: Option<String>,
+    /// Where somebody has to approve it first: wait for the answer, and go on
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// Restore although no safety backup can be made; says why, and is audited
     #[arg(long, value_name = "REASON")]
     pub(crate) without_safety: Option<String>,
@@ -58,6 +61,38 @@ pub(crate) struct Undo {
     /// Do not ask for confirmation
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Where somebody has to approve it first: wait for the answer, and go on
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Without a request: lists those that are open.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Who approves types the exact name of what would be changed: on a terminal he is asked for it, else it is --name.
+Where somebody owns the source, who approves in his place gives a --reason. Once it is approved the restore begins,
+and the command follows it to its end; where nobody serves, it carries it out itself.")]
+pub(crate) struct Approve {
+    /// Id of the request (a prefix will do) [default: list those that are open]
+    pub(crate) request: Option<String>,
+    /// The exact name of what would be changed
+    #[arg(long, requires = "request", conflicts_with = "decline")]
+    pub(crate) name: Option<String>,
+    /// Say no: the restore is over
+    #[arg(long, requires = "request")]
+    pub(crate) decline: bool,
+    /// Why; who asked is told
+    #[arg(long, requires = "request")]
+    pub(crate) reason: Option<String>,
+    /// Show what would be done, and do not answer
+    #[arg(long, requires = "request", conflicts_with_all = ["name", "decline", "reason"])]
+    pub(crate) show: bool,
+    /// Answer, and leave the restore to whoever serves
+    #[arg(long, requires = "request", conflicts_with = "decline")]
+    pub(crate) no_wait: bool,
+    /// List those that are over, too
+    #[arg(long, conflicts_with = "request")]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
