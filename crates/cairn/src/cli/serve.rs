@@ -53,7 +53,9 @@ pub(crate) async fn serve(
         return Ok(0);
     }
     let web = if has(RoleWord::Web) {
-        Some(crate::http::listen(words.listen).await?)
+        let listener = crate::http::listen(words.listen).await?;
+        service.remember_address().await?;
+        Some(listener)
     } else {
         None
     };
