@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 pub use answer::Agreement;
 
 use crate::Service;
-use crate::authorize::Sight;
 use crate::caller::Caller;
 use crate::tokens::hash;
 use crate::work::Order;
@@ -208,8 +207,7 @@ impl Service {
             Some(row) => vec![row],
             None => self.catalog.list_approvals(MOST).await?,
         };
-        let knows = |sight: &Sight, row: &ApprovalRow| sight.knows(&row.source);
-        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| knows(&sight, row));
+        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows(&row.source));
         let found = pick(wanted, known);
         if let (Err(_), Ok(hidden)) = (&found, pick(wanted, unknown)) {
             self.note_refusal(Permission::See, &hidden.source).await;

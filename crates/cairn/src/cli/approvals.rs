@@ -22,20 +22,20 @@ pub(crate) async fn approve(service: &Service, words: Approve, output: Output) -
         return Ok(0);
     }
     let id = shown.approval.id.clone();
-    let reason = words.reason.unwrap_or_default();
-    if words.decline {
+    let reason = words.reply.reason.unwrap_or_default();
+    if words.reply.decline {
         let view = service.decline(&id, &reason).await?;
         output.answer(&json!(view), || {
             format!("declined: {} is not restored", view.source)
         })?;
         return Ok(0);
     }
-    let name = match words.name {
+    let name = match words.reply.name {
         Some(name) => name,
         None => typed(&shown, output)?,
     };
     let view = service.approve(&id, &Agreement { name, reason }).await?;
-    if words.no_wait {
+    if words.reply.no_wait {
         output.say(&format!("To see how it stands: cairn status {}", view.job));
         output.answer(&json!(view), || {
             format!("approved: the restore is job {}", view.job)

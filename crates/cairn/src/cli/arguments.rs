@@ -23,7 +23,7 @@ pub(crate) use people::{
 };
 pub(crate) use policy::{PolicyCommand, RoleWord, ScheduleCommand, Serve};
 pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
-pub(crate) use restore::{Approve, ModeWord, Restore, Resume, Undo};
+pub(crate) use restore::{Approve, Going, ModeWord, Restore, Resume, Undo};
 pub(crate) use source::{AddSource, EditSource, FolderSettings, SourceCommand};
 pub(crate) use work::{Audit, Completions, Job, Jobs, Logs, Man, Status};
 

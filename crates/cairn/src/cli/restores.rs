@@ -4,7 +4,7 @@ use model::{Action, JobState, Kind, Mode, Plan, Problem, Result};
 use serde_json::{Value, json};
 use service::{RestoreRequest, Restored, Service, Target};
 
-use super::arguments::{ModeWord, Restore, Resume, Undo};
+use super::arguments::{Going, ModeWord, Restore, Resume, Undo};
 use super::watch::watch;
 use crate::output::{Output, columns, duration, size, when};
 
@@ -44,18 +44,11 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
         );
         return Err(Problem::new(Kind::Drifted, shown).hint("look at it with --plan"));
     }
-    let consent = Consent {
-        yes: words.yes || words.approved.is_some(),
-        wait: words.wait,
+    let going = Going {
+        yes: words.going.yes || words.approved.is_some(),
+        ..words.going
     };
-    carry_out(service, request, &plan, &target, consent, output).await
-}
-
-/// What was said on the command line about going on.
-struct Consent {
-    yes: bool,
-    /// Also for somebody else's approval.
-    wait: bool,
+    carry_out(service, request, &plan, &target, going, output).await
 }
 
 pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Result<u8> {
@@ -68,11 +61,7 @@ pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Res
         output.answer(&plan_json(&plan), || sheet(&plan))?;
         return Ok(0);
     }
-    let consent = Consent {
-        yes: words.yes,
-        wait: words.wait,
-    };
-    carry_out(service, request, &plan, &target, consent, output).await
+    carry_out(service, request, &plan, &target, words.going, output).await
 }
 
 async fn carry_out(
@@ -80,11 +69,11 @@ async fn carry_out(
     request: RestoreRequest,
     plan: &Plan,
     target: &Target,
-    consent: Consent,
+    going: Going,
     output: Output,
 ) -> Result<u8> {
     let word = service.word_to_type(plan, target).await?;
-    if plan.draft.is_destructive() && !consent.yes {
+    if plan.draft.is_destructive() && !going.yes {
         output.say(&sheet(plan));
         output.confirm(
             "This changes what is there; a safety backup is taken first.",
@@ -100,7 +89,7 @@ async fn carry_out(
     })
     .await?;
     match &done.approval {
-        Some(approval) => wait_for(service, &done, approval, consent.wait, output).await,
+        Some(approval) => wait_for(service, &done, approval, going.wait, output).await,
         None => finish(&done, output),
     }
 }

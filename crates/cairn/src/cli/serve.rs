@@ -55,7 +55,9 @@ pub(crate) async fn serve(
     }
     let web = if has(RoleWord::Web) {
         allow_many_connections();
-        Some(crate::http::listen(words.listen).await?)
+        let listener = crate::http::listen(words.listen).await?;
+        service.remember_address().await?;
+        Some(listener)
     } else {
         None
     };

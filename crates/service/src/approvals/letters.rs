@@ -9,11 +9,14 @@ use catalog::jobs::JobRow;
 use catalog::outbox::OutboxRow;
 use catalog::people::PersonRow;
 use catalog::sources::SourceRow;
-use model::{ApprovalState, Channel, Counts, Event, Plan, Result, counted};
+use model::{ApprovalState, Channel, Counts, Event, Permission, Plan, Result, counted};
 
 use super::{over, state_of};
 use crate::Service;
 use crate::notify::{Asks, Notice, Severity};
+
+/// The setting that holds the address of the last server.
+const ADDRESS: &str = "address";
 
 fn place(letter: &str) -> String {
     format!("outbox/{letter}/link")
@@ -68,27 +71,39 @@ impl Service {
         if !open {
             return Ok(None);
         }
-        let way = match &self.options.url {
+        let command = format!("where Cairn runs:\n\ncairn approve {}", asks.approval);
+        let what = "To see what it would do, and to approve or decline";
+        let way = match self.address().await? {
             Some(url) => {
-                let secret = self
-                    .sealer()?
-                    .open(&asks.sealed, &place(&notice.id.to_string()))?;
-                format!(
-                    "To see what it would do, and to approve or decline:\n\n{}/a/{}\n\nThis link is yours alone, and is used once.",
-                    url.trim_end_matches('/'),
-                    secret.as_str()
-                )
+                let place = place(&notice.id.to_string());
+                let secret = self.sealer()?.open(&asks.sealed, &place)?;
+                let link = format!("{}/a/{}", url.trim_end_matches('/'), secret.as_str());
+                format!("{what}:\n\n{link}\n\nThis link is yours alone, and is used once. Or, {command}")
             }
-            None => format!(
-                "To see what it would do, and to approve or decline, where Cairn runs:\n\ncairn approve {}",
-                asks.approval
-            ),
+            None => format!("{what}, {command}"),
         };
         let text = format!(
             "{}\n\n{way}\n\nIf you know nothing of this, do nothing: the request expires, and\nnothing is changed.",
             notice.text
         );
         Ok(Some(Notice { text, ..notice }))
+    }
+
+    /// How the world reaches the server: as this process was told, or else as the last server was.
+    async fn address(&self) -> Result<Option<String>> {
+        match &self.options.url {
+            Some(url) => Ok(Some(url.clone())),
+            None => self.catalog.setting(ADDRESS).await,
+        }
+    }
+
+    /// Remembers how the world reaches the server that is about to answer, for letters that other processes send.
+    pub async fn remember_address(&self) -> Result<()> {
+        self.may(Permission::Settings, None).await?;
+        match &self.options.url {
+            Some(url) => self.catalog.set_setting(ADDRESS, url).await,
+            None => self.catalog.delete_setting(ADDRESS).await,
+        }
     }
 
     /// What who asked is told of an answer, or of none.

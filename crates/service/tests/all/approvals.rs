@@ -39,8 +39,8 @@ impl Gated {
     pub(crate) async fn new(gate: serde_json::Value) -> Self {
         let house = House::new().await;
         let backup = house.back_up(Reason::Manual).await.unwrap().backup.id;
-        let gates = json!({ "gates": { "approval": gate } });
-        house.service.change_policy("world", &gates).await.unwrap();
+        let change = json!({ "gates": { "approval": gate } });
+        house.service.change_policy("world", &change).await.unwrap();
         let gated = Gated { house, backup };
         gated.grief();
         gated

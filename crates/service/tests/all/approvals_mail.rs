@@ -17,12 +17,12 @@ fn text(letter: &serde_json::Value) -> String {
 fn s04_the_owners_letter_arrives_its_link_approves_and_who_asked_is_told() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut server) = start("starttls", folder.path()) else {
+        let Some(mut mailbox) = start("starttls", folder.path()) else {
             return;
         };
         let gated = Gated::with_people(json!({})).await;
         gated.add("Chief", Role::Administrator, Relation::None).await;
-        let mail = smtp(&server, Security::StartTls, folder.path());
+        let mail = smtp(&mailbox, Security::StartTls, folder.path());
         let served = gated
             .house
             .with_mail("https://backup.example.org/cairn", mail)
@@ -34,7 +34,7 @@ fn s04_the_owners_letter_arrives_its_link_approves_and_who_asked_is_told() {
             1,
             "the owner, and nobody else"
         );
-        let letter = server.letter();
+        let letter = mailbox.letter();
         assert_eq!(letter["to"], json!(["ann@example.org"]));
         let letter = text(&letter);
         assert!(
@@ -49,7 +49,7 @@ fn s04_the_owners_letter_arrives_its_link_approves_and_who_asked_is_told() {
         assert_eq!(Some(shown.approval.id), asked.approval);
         page.approve_by_link(secret, &agreement("")).await.unwrap();
         assert_eq!(served.deliver_due().await.unwrap(), 1);
-        let told = server.letter();
+        let told = mailbox.letter();
         assert_eq!(told["to"], json!(["bob@example.org"]));
         assert!(text(&told).contains("Ann approved the restore that you asked for"));
         gated.house.work().await;

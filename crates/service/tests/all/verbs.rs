@@ -183,6 +183,7 @@ pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
         let to = c.root.join("copy").display().to_string();
         s.copy_to(&to, "a password", &busy().0, &busy().1).await
     };
+    "remember_address" [Settings] |s, _x, _c| s.remember_address();
     "check_catalog" [Repository] |s, _x, _c| s.check_catalog();
     "list_audit" [Audit] |s, _x, _c| s.list_audit(5);
     "check_audit" [Audit] |s, _x, _c| s.check_audit();

@@ -37,18 +37,24 @@ pub(crate) struct Restore {
     /// Compare contents, not only sizes and times
     #[arg(long)]
     pub(crate) deep: bool,
-    /// Do not ask for confirmation
-    #[arg(long, short)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
     /// Carry out this plan, made by --plan, and no other
     #[arg(long, value_name = "HASH")]
     pub(crate) approved: Option<String>,
-    /// Where somebody has to approve it first: wait for the answer, and go on
-    #[arg(long)]
-    pub(crate) wait: bool,
     /// Restore although no safety backup can be made; says why, and is audited
     #[arg(long, value_name = "REASON")]
     pub(crate) without_safety: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Going {
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Where somebody has to approve it first: wait for the answer, and go on
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -58,12 +64,8 @@ pub(crate) struct Undo {
     /// Show what would be done and stop
     #[arg(long)]
     pub(crate) plan: bool,
-    /// Do not ask for confirmation
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Where somebody has to approve it first: wait for the answer, and go on
-    #[arg(long)]
-    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
 }
 
 /// Without a request: lists those that are open.
@@ -75,6 +77,18 @@ and the command follows it to its end; where nobody serves, it carries it out it
 pub(crate) struct Approve {
     /// Id of the request (a prefix will do) [default: list those that are open]
     pub(crate) request: Option<String>,
+    #[command(flatten)]
+    pub(crate) reply: Reply,
+    /// Show what would be done, and do not answer
+    #[arg(long, requires = "request", conflicts_with_all = ["name", "decline", "reason"])]
+    pub(crate) show: bool,
+    /// List those that are over, too
+    #[arg(long, conflicts_with = "request")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reply {
     /// The exact name of what would be changed
     #[arg(long, requires = "request", conflicts_with = "decline")]
     pub(crate) name: Option<String>,
@@ -84,15 +98,9 @@ pub(crate) struct Approve {
     /// Why; who asked is told
     #[arg(long, requires = "request")]
     pub(crate) reason: Option<String>,
-    /// Show what would be done, and do not answer
-    #[arg(long, requires = "request", conflicts_with_all = ["name", "decline", "reason"])]
-    pub(crate) show: bool,
     /// Answer, and leave the restore to whoever serves
     #[arg(long, requires = "request", conflicts_with = "decline")]
     pub(crate) no_wait: bool,
-    /// List those that are over, too
-    #[arg(long, conflicts_with = "request")]
-    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
