@@ -28,12 +28,13 @@ struct Planned {
 impl Service {
     /// Queues import and restore, in place, of what was received; the job's id.
     pub async fn restore_upload(&self, received: Received, request: UploadRequest) -> Result<String> {
-        let source = received.source().to_owned();
-        self.may(Permission::Import, Some(&source)).await?;
-        self.may(Permission::Restore, Some(&source)).await?;
+        let source = self.source_row(received.source()).await?;
+        self.may(Permission::Import, Some(&source.id)).await?;
+        self.may(Permission::Restore, Some(&source.id)).await?;
         // Refused at once what would be refused after all the work.
-        self.check_gates(&Target::Source(source)).await?;
-        self.hand_over(received, request, Order::RestoreUpload).await
+        self.check_gates(&Target::Source(source.id.clone())).await?;
+        self.hand_over(received, &source, request, Order::RestoreUpload)
+            .await
     }
 
     pub(crate) async fn perform_restore_upload(
