@@ -90,20 +90,16 @@ impl Service {
         let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
         let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
         let backups: HashMap<&str, &BackupRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
-        let mut shown = Vec::new();
-        for job in jobs {
-            if let Some(known) = Known::of(&job)
-                && let Some(backup) = known.backup(|id| backups.get(id).map(|row| BackupView::of(row)))
-            {
-                shown.push((job, known, backup));
-            }
-        }
-        let views = self
-            .job_views(shown.iter().map(|(job, ..)| job.clone()).collect())
-            .await?;
-        let all = views.into_iter().zip(shown);
-        Ok(all
-            .map(|(view, (_, known, backup))| known.shown(view, backup))
+        let (jobs, known): (Vec<JobRow>, Vec<Known>) = jobs
+            .into_iter()
+            .filter_map(|job| Known::of(&job).map(|known| (job, known)))
+            .unzip();
+        let shown = self.job_views(jobs).await?.into_iter().zip(known);
+        Ok(shown
+            .filter_map(|(view, known)| {
+                let backup = known.makes.as_deref().and_then(|id| backups.get(id).copied());
+                known.shown(view, backup)
+            })
             .collect())
     }
 
@@ -116,16 +112,15 @@ impl Service {
     }
 
     async fn app_job_of(&self, job: JobRow) -> Result<AppJob> {
-        let gone = || Problem::not_found(format!("there is no backup and no restore “{}”", job.id));
+        let id = job.id.clone();
+        let gone = || Problem::not_found(format!("there is no backup and no restore “{id}”"));
         let known = Known::of(&job).ok_or_else(gone)?;
         let row = match &known.makes {
             Some(id) => self.catalog.backup(id).await?,
             None => None,
         };
-        let backup = known
-            .backup(|_| row.as_ref().map(BackupView::of))
-            .ok_or_else(gone)?;
-        Ok(known.shown(self.one_job(job).await?, backup))
+        let view = self.one_job(job).await?;
+        known.shown(view, row.as_ref()).ok_or_else(gone)
     }
 
     /// Forgets a job that is over, and with it the backup that it made.
@@ -187,23 +182,17 @@ impl Known {
         }
     }
 
-    /// The backup that was made, when there is one. `None`: it was made and is gone.
-    fn backup(&self, find: impl FnOnce(&str) -> Option<BackupView>) -> Option<Option<BackupView>> {
-        let found = self
-            .makes
-            .as_deref()
-            .and_then(find)
-            .filter(|backup| backup.state == "ok");
-        let is_gone = self.makes.is_some() && self.state.is_success() && found.is_none();
-        (!is_gone).then_some(found)
-    }
-
-    fn shown(self, job: JobView, backup: Option<BackupView>) -> AppJob {
-        AppJob {
+    /// `None`: the backup was made and is gone.
+    fn shown(self, job: JobView, backup: Option<&BackupRow>) -> Option<AppJob> {
+        let backup = backup.filter(|row| row.state == "ok").map(BackupView::of);
+        if self.makes.is_some() && self.state.is_success() && backup.is_none() {
+            return None;
+        }
+        Some(AppJob {
             job,
             is_scheduled: self.is_scheduled,
             backup,
             file_name: self.file_name,
-        }
+        })
     }
 }

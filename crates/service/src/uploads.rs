@@ -54,7 +54,8 @@ pub struct Upload {
     service: Service,
     file: tokio::fs::File,
     waiting: Waiting,
-    source: SourceRow,
+    /// Its id: much may change while a file comes.
+    source: String,
     exactly: Option<u64>,
     received: u64,
     measured: u64,
@@ -68,7 +69,8 @@ pub struct Received {
     /// Keeps its lock until a job has it.
     _file: File,
     waiting: Waiting,
-    source: SourceRow,
+    /// Its id: much may change while a file comes.
+    source: String,
     _turn: Turn,
 }
 
@@ -119,11 +121,6 @@ fn is_late(begun: i64, now: i64) -> bool {
 }
 
 impl Service {
-    /// So many bytes an uploaded file has at most.
-    pub fn upload_limit(&self) -> u64 {
-        self.options.upload_limit
-    }
-
     /// Begins to receive an archive for a source.
     pub async fn begin_upload(&self, source: &str, length: Length) -> Result<Upload> {
         let source = self.source_row(source).await?;
@@ -146,7 +143,7 @@ impl Service {
             service: self.clone(),
             file: tokio::fs::File::from_std(file),
             waiting,
-            source,
+            source: source.id,
             exactly: match length {
                 Length::Exactly(bytes) => Some(bytes),
                 _ => None,
@@ -198,7 +195,7 @@ fn make(dir: &Path, id: String) -> Result<(File, Waiting)> {
 impl Received {
     /// The source that it is for.
     pub fn source(&self) -> &str {
-        &self.source.id
+        &self.source
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whoever asks by this door, and which source he names.
 
-use axum::extract::FromRequestParts;
+use std::collections::HashMap;
+
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use service::{Service, Via};
 
@@ -22,14 +24,21 @@ impl FromRequestParts<Door> for Administrator {
 }
 
 /// The source that the address names: `?source=NAME`.
-#[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct Named {
-    source: Option<String>,
-}
+pub(super) struct Named(Option<String>);
 
 impl Named {
     /// That one, or else the one that the body names.
     pub(super) fn or(self, other: Option<String>) -> Option<String> {
-        self.source.or(other).filter(|name| !name.is_empty())
+        self.0.or(other).filter(|name| !name.is_empty())
+    }
+}
+
+impl FromRequestParts<Door> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refusal> {
+        let query = Query::<HashMap<String, String>>::from_request_parts(parts, door).await;
+        let Query(mut query) = query.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
+        Ok(Named(query.remove("source")))
     }
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{Cancel, Mode, Progress};
@@ -28,13 +27,12 @@ fn accepted(job: &AppJob) -> Response {
     (StatusCode::ACCEPTED, Json(object::job(job))).into_response()
 }
 
-pub(super) async fn settings(who: Administrator, Query(named): Query<Named>) -> Answer {
+pub(super) async fn settings(who: Administrator, named: Named) -> Answer {
     let settings = who.0.app_settings(named.or(None).as_deref()).await?;
     Ok(Json(form::shown(&settings)).into_response())
 }
 
-pub(super) async fn change_settings(who: Administrator, Query(named): Query<Named>, body: Bytes) -> Answer {
-    let fields = Fields::read(&body)?;
+pub(super) async fn change_settings(who: Administrator, named: Named, fields: Fields) -> Answer {
     let source = named.or(fields.text("source")?);
     let before = who.0.app_settings(source.as_deref()).await?;
     let changes = form::changes(&fields, &before)?;
@@ -42,14 +40,14 @@ pub(super) async fn change_settings(who: Administrator, Query(named): Query<Name
     Ok(Json(form::shown(&now)).into_response())
 }
 
-pub(super) async fn list(who: Administrator, Query(named): Query<Named>) -> Answer {
+pub(super) async fn list(who: Administrator, named: Named) -> Answer {
     let jobs = who.0.app_jobs(named.or(None).as_deref()).await?;
     let shown: Vec<Value> = jobs.iter().map(object::job).collect();
     Ok(Json(shown).into_response())
 }
 
-pub(super) async fn create(who: Administrator, Query(named): Query<Named>, body: Bytes) -> Answer {
-    let source = named.or(Fields::read(&body)?.text("source")?);
+pub(super) async fn create(who: Administrator, named: Named, fields: Fields) -> Answer {
+    let source = named.or(fields.text("source")?);
     let asked = who.0.ask_app_backup(source.as_deref()).await?;
     Ok(accepted(&who.0.app_job(&asked.job).await?))
 }
@@ -106,11 +104,7 @@ pub(super) async fn restore(who: Administrator, Path(job): Path<String>) -> Answ
     Ok(accepted(&who.0.app_job(&job).await?))
 }
 
-pub(super) async fn restore_upload(
-    who: Administrator,
-    Query(named): Query<Named>,
-    request: Request,
-) -> Answer {
+pub(super) async fn restore_upload(who: Administrator, named: Named, request: Request) -> Answer {
     let service = &who.0;
     let incoming = upload::receive(request, |field, length| async move {
         let source = service.app_source(named.or(field).as_deref()).await?;

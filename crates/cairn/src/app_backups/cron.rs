@@ -17,7 +17,7 @@ const NAMES: [&str; 5] = ["minute", "hour", "day_of_month", "month", "day_of_wee
 pub(super) struct Parts {
     preset: String,
     /// In the order of [`NAMES`], which is that of a cron line.
-    parts: [String; 5],
+    line: [String; 5],
     timezone: String,
 }
 
@@ -33,7 +33,7 @@ impl Parts {
             let plain = |digits: &str| digits.parse().unwrap_or(0_u8).to_string();
             (plain(minute), plain(hour))
         };
-        let (preset, parts) = match &schedule.when {
+        let (preset, line) = match &schedule.when {
             When::Hourly { minute } => ("hourly", [minute.to_string(), any(), any(), any(), any()]),
             When::Daily { at } => {
                 let (minute, hour) = clock(at);
@@ -64,13 +64,13 @@ impl Parts {
         };
         Parts {
             preset: preset.to_owned(),
-            parts,
+            line,
             timezone: schedule.zone.to_string(),
         }
     }
 
     pub(super) fn shown(&self) -> Value {
-        let [minute, hour, day_of_month, month, day_of_week] = &self.parts;
+        let [minute, hour, day_of_month, month, day_of_week] = &self.line;
         json!({
             "preset": self.preset, "minute": minute, "hour": hour, "day_of_month": day_of_month, "month": month,
             "day_of_week": day_of_week, "timezone": self.timezone,
@@ -86,7 +86,7 @@ impl Parts {
         if let Some(zone) = fields.text("timezone")? {
             parts.timezone = zone;
         }
-        for (part, name) in parts.parts.iter_mut().zip(NAMES) {
+        for (part, name) in parts.line.iter_mut().zip(NAMES) {
             if let Some(text) = fields.text(name)? {
                 *part = text;
             }
@@ -103,7 +103,7 @@ impl Parts {
             }
         };
         let is_custom = parts.preset == "custom";
-        for (at, part) in parts.parts.iter_mut().enumerate() {
+        for (at, part) in parts.line.iter_mut().enumerate() {
             match (counts[at], part.as_str()) {
                 (false, _) => *part = any(),
                 (true, "") if is_custom => *part = any(),
@@ -123,9 +123,9 @@ impl Parts {
             .parse()
             .map_err(|problem| wrong("timezone", &problem))?;
         for (at, name) in NAMES.iter().enumerate() {
-            alone(at, &self.parts[at]).map_err(|problem| wrong(name, &problem))?;
+            alone(at, &self.line[at]).map_err(|problem| wrong(name, &problem))?;
         }
-        let [minute, hour, .., day] = &self.parts;
+        let [minute, hour, .., day] = &self.line;
         let number = |text: &str| text.parse::<u8>().ok();
         let time = match (number(hour), number(minute)) {
             (Some(hour), Some(minute)) => TimeOfDay::new(hour, minute).ok(),
@@ -140,7 +140,7 @@ impl Parts {
         match when {
             Some(when) => Ok(Schedule::new(when, zone)),
             None => {
-                let line = self.parts.join(" ").parse::<CronLine>();
+                let line = self.line.join(" ").parse::<CronLine>();
                 // Each part may be; together they are no day.
                 let line = line.map_err(|problem| wrong("day_of_month", &problem))?;
                 Ok(Schedule::new(When::Cron(line), zone))

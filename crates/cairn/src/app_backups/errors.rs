@@ -15,11 +15,15 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Refusal {
-            status: StatusCode::BAD_REQUEST,
+            status,
             detail: detail.into(),
         }
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// What is wrong with a field.

@@ -4,6 +4,7 @@
 //! as text, a list also as text with lines. Unknown fields are passed over.
 
 use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value};
 
 use super::errors::Refusal;
@@ -12,6 +13,17 @@ pub(super) struct Fields {
     fields: Map<String, Value>,
     /// How the field is called that these lie in.
     place: String,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        match Bytes::from_request(request, state).await {
+            Ok(body) => Fields::read(&body),
+            Err(rejection) => Err(Refusal::new(rejection.status(), rejection.body_text())),
+        }
+    }
 }
 
 impl Fields {

@@ -134,7 +134,7 @@ where
         }
         let file_name = field.file_name().and_then(plain_name);
         // Browsers send an empty file when none was chosen.
-        let Some(first) = field.chunk().await.map_err(unreadable)? else {
+        let Some(first) = piece_of(&mut field).await? else {
             continue;
         };
         let begin = begin
@@ -146,7 +146,7 @@ where
         while let Some(bytes) = piece {
             ledger.handed_on(bytes.len());
             upload.write(&bytes).await?;
-            piece = field.chunk().await.map_err(unreadable)?;
+            piece = piece_of(&mut field).await?;
         }
         file = Some((upload, file_name));
     }
@@ -178,10 +178,20 @@ fn too_much() -> Problem {
     Problem::new(Kind::TooLarge, "the form holds too much beside the file").hint(HOW)
 }
 
+/// The next piece that holds anything.
+async fn piece_of(field: &mut Field<'_>) -> Result<Option<Bytes>> {
+    loop {
+        match field.chunk().await.map_err(unreadable)? {
+            Some(bytes) if bytes.is_empty() => {}
+            other => return Ok(other),
+        }
+    }
+}
+
 /// The value of a field that is no file.
 async fn short(field: &mut Field<'_>, ledger: &Ledger) -> Result<String> {
     let mut value = Vec::new();
-    while let Some(bytes) = field.chunk().await.map_err(unreadable)? {
+    while let Some(bytes) = piece_of(field).await? {
         ledger.handed_on(bytes.len());
         value.extend_from_slice(&bytes);
         if value.len() > LONGEST_FIELD {

@@ -158,7 +158,9 @@ impl Service {
             .await?;
         }
         let id = row.id.clone();
-        self.save_policy(row, &policy).await?;
+        if wanted.paths != before.paths || policy != policy_of(&row)? {
+            self.save_policy(row, &policy).await?;
+        }
         self.catalog.set_setting(&note_of(&id), &note).await?;
         self.app_settings_of(&self.source_row(&id).await?).await
     }

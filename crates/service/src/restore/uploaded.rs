@@ -29,21 +29,21 @@ struct Planned {
 impl Service {
     /// Queues import and restore, in place, of what was received; the job's id.
     pub async fn restore_upload(&self, received: Received, request: UploadRequest) -> Result<String> {
-        let source = received.source().to_owned();
-        self.may(Permission::Import, Some(&source)).await?;
-        self.may(Permission::Restore, Some(&source)).await?;
+        let source = self.source_row(received.source()).await?;
+        self.may(Permission::Import, Some(&source.id)).await?;
+        self.may(Permission::Restore, Some(&source.id)).await?;
         // Refused at once what would be refused after all the work.
-        let row = self.source_row(&source).await?;
-        if policy_of(&row)?.gates.approval.is_some() {
+        if policy_of(&source)?.gates.approval.is_some() {
             let message = format!(
                 "“{}” is restored only with its owner's approval of the plan",
-                row.name
+                source.name
             );
             return Err(Problem::new(Kind::Refused, message)
                 .hint("import the archive as a backup, and ask for a restore of that"));
         }
-        self.check_standstill(&row).await?;
-        self.hand_over(received, request, Order::RestoreUpload).await
+        self.check_standstill(&source).await?;
+        self.hand_over(received, &source, request, Order::RestoreUpload)
+            .await
     }
 
     pub(crate) async fn perform_restore_upload(

@@ -52,19 +52,20 @@ fn place(upload: &str) -> String {
 impl Service {
     /// Queues the import of what was received; the job's id.
     pub async fn import_upload(&self, received: Received, request: UploadRequest) -> Result<String> {
-        let source = received.source.clone();
+        let source = self.source_row(received.source()).await?;
         self.may(Permission::Import, Some(&source.id)).await?;
-        self.hand_over(received, request, Order::ImportUpload).await
+        self.hand_over(received, &source, request, Order::ImportUpload)
+            .await
     }
 
     /// Gives what was received to a new job.
     pub(crate) async fn hand_over(
         &self,
         mut received: Received,
+        source: &SourceRow,
         request: UploadRequest,
         order: impl FnOnce(UploadOrder) -> Order,
     ) -> Result<String> {
-        let source = &received.source;
         self.admit_import(source, self.caller.name()).await?;
         let upload = received.waiting.id.clone();
         let seal = |secret: String| {

@@ -24,6 +24,7 @@ mod people;
 mod scene;
 mod schedule;
 mod tokens;
+mod upload_jobs;
 mod uploads;
 mod verbs;
 mod words;

@@ -261,7 +261,6 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("now_ms", PLAIN),
     ("zone", PLAIN),
     ("data", PLAIN),
-    ("upload_limit", PLAIN),
     ("repository_address", PLAIN),
     ("passwords_hashed", PLAIN),
 ];

@@ -11,7 +11,7 @@ use service::BackupRequest;
 use crate::house::{House, run};
 
 /// A process that claims the oldest job and is never heard of again.
-async fn vanish_with_a_job(house: &House) -> String {
+pub(crate) async fn vanish_with_a_job(house: &House) -> String {
     let now = model::Clock::now_ms(&house.clock);
     let catalog = Catalog::open_file(&house.dir.path().join("data/catalog.db"), now)
         .await

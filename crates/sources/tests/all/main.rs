@@ -8,6 +8,7 @@
 mod fake_programs;
 mod folder;
 mod folder_guard;
+mod folder_parts;
 mod folder_places;
 mod folder_random;
 mod folder_scene;
