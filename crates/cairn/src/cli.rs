@@ -75,10 +75,7 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
     }
     let service = Arc::new(Service::open(options).await?);
     let done = match arguments.command {
-        Command::Serve(words) => {
-            let workers = configuration.workers.value;
-            serve::serve(Arc::clone(&service), &words, workers, output).await
-        }
+        Command::Serve(words) => serve::serve(Arc::clone(&service), &words, configuration, output).await,
         other => {
             let done = command(other, &service, output).await;
             // Where nobody serves, who did the work also sends the notices.

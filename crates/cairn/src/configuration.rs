@@ -6,6 +6,7 @@
 //! Rules: an unknown key in the file is an error that names it; a secret file that others can read is refused;
 //! a secret is never shown, only where it came from.
 
+mod layers;
 mod mail;
 mod secrets;
 
@@ -19,9 +20,12 @@ use model::{Problem, Result};
 use serde::Deserialize;
 use service::notify::Net;
 
+use layers::Layers;
 pub(crate) use mail::mail_server;
-use secrets::secret_command;
 pub(crate) use secrets::{secret_file, secret_key};
+
+/// Requests a minute, as game-server panels allow.
+const USUAL_RATE: u32 = 720;
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +39,7 @@ struct File {
     repository_password_command: Option<String>,
     node: Option<String>,
     workers: Option<usize>,
+    rate_limit: Option<u32>,
     time_zone: Option<String>,
     log: Option<String>,
     smtp: Option<String>,
@@ -87,6 +92,8 @@ pub(crate) struct Configuration {
     pub(crate) password: Setting<Option<Hidden>>,
     pub(crate) node: Setting<String>,
     pub(crate) workers: Setting<usize>,
+    /// Requests a minute over HTTP; 0 for no limit.
+    pub(crate) rate_limit: Setting<u32>,
     pub(crate) time_zone: Setting<String>,
     pub(crate) log: Setting<String>,
     pub(crate) smtp: Setting<Option<Hidden>>,
@@ -119,7 +126,7 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "CAIRN_CATALOG",
     "CAIRN_CONFIG",
     "CAIRN_DATA",
@@ -128,6 +135,7 @@ const KNOWN: [&str; 20] = [
     "CAIRN_NODE",
     "CAIRN_NOTIFY_ALLOW",
     "CAIRN_PASSPHRASE",
+    "CAIRN_RATE_LIMIT",
     "CAIRN_REPOSITORY",
     "CAIRN_REPOSITORY_PASSWORD",
     "CAIRN_REPOSITORY_PASSWORD_COMMAND",
@@ -202,6 +210,7 @@ impl Configuration {
             )?,
             node: layers.text("CAIRN_NODE", file.node, || "main".to_owned())?,
             workers: layers.pick("CAIRN_WORKERS", file.workers, parse_workers, default_workers)?,
+            rate_limit: layers.pick("CAIRN_RATE_LIMIT", file.rate_limit, parse_rate, || USUAL_RATE)?,
             time_zone: layers.text("CAIRN_TIME_ZONE", file.time_zone, default_zone)?,
             log: layers.text("CAIRN_LOG", file.log, || "warn".to_owned())?,
             smtp: layers.smtp(file.smtp)?,
@@ -218,117 +227,6 @@ impl Configuration {
             )?,
             file: path,
         })
-    }
-}
-
-struct Layers<'a> {
-    environment: &'a Environment,
-    path: PathBuf,
-}
-
-impl Layers<'_> {
-    fn variable(&self, name: &str) -> Option<&String> {
-        self.environment.get(name).filter(|value| !value.is_empty())
-    }
-
-    fn pick<T>(
-        &self,
-        name: &'static str,
-        file: Option<T>,
-        parse: impl Fn(&str) -> Result<T>,
-        default: impl Fn() -> T,
-    ) -> Result<Setting<T>> {
-        if let Some(text) = self.variable(name) {
-            let value =
-                parse(text).map_err(|problem| problem.context(format!("environment variable {name}")))?;
-            return Ok(Setting {
-                value,
-                origin: Origin::Environment(name),
-            });
-        }
-        Ok(match file {
-            Some(value) => Setting {
-                value,
-                origin: Origin::File(self.path.clone()),
-            },
-            None => Setting {
-                value: default(),
-                origin: Origin::Default,
-            },
-        })
-    }
-
-    fn text(
-        &self,
-        name: &'static str,
-        file: Option<String>,
-        default: impl Fn() -> String,
-    ) -> Result<Setting<String>> {
-        self.pick(name, file, |text| Ok(text.to_owned()), default)
-    }
-
-    fn optional(&self, name: &'static str, file: Option<String>) -> Setting<Option<String>> {
-        if let Some(text) = self.variable(name) {
-            return Setting {
-                value: Some(text.clone()),
-                origin: Origin::Environment(name),
-            };
-        }
-        let origin = if file.is_some() {
-            Origin::File(self.path.clone())
-        } else {
-            Origin::Default
-        };
-        Setting { value: file, origin }
-    }
-
-    fn secret(
-        &self,
-        [plain, from_file, from_command]: [&'static str; 3],
-        file_key: Option<PathBuf>,
-        command_key: Option<String>,
-    ) -> Result<Setting<Option<Hidden>>> {
-        let found = |text: String, origin| {
-            Ok(Setting {
-                value: Some(Hidden(text)),
-                origin,
-            })
-        };
-        if let Some(text) = self.variable(plain) {
-            return found(text.clone(), Origin::Environment(plain));
-        }
-        if let Some(path) = self.variable(from_file) {
-            return found(secret_file(Path::new(path))?, Origin::Environment(from_file));
-        }
-        if let Some(command) = self.variable(from_command) {
-            return found(secret_command(command)?, Origin::Environment(from_command));
-        }
-        if let Some(path) = file_key {
-            return found(secret_file(&path)?, Origin::File(self.path.clone()));
-        }
-        if let Some(command) = command_key {
-            return found(secret_command(&command)?, Origin::File(self.path.clone()));
-        }
-        Ok(Setting {
-            value: None,
-            origin: Origin::Default,
-        })
-    }
-
-    /// An SMTP address may hold a password, so it counts as a secret; in the file only without one.
-    fn smtp(&self, file: Option<String>) -> Result<Setting<Option<Hidden>>> {
-        let secret = self.secret(
-            ["CAIRN_SMTP", "CAIRN_SMTP_FILE", "CAIRN_SMTP_COMMAND"],
-            None,
-            None,
-        )?;
-        match file {
-            Some(address) if secret.value.is_none() => Ok(Setting {
-                value: Some(Hidden(address)),
-                origin: Origin::File(self.path.clone()),
-            }),
-            _ => Ok(secret),
-        }
     }
 }
 
@@ -373,6 +271,12 @@ fn parse_workers(text: &str) -> Result<usize> {
         Ok(n @ 1..=64) => Ok(n),
         _ => Err(Problem::invalid(format!("“{text}” is not a number of workers")).hint("1 to 64")),
     }
+}
+
+fn parse_rate(text: &str) -> Result<u32> {
+    text.parse().map_err(|_| {
+        Problem::invalid(format!("“{text}” is not a number of requests a minute")).hint("720; 0 for no limit")
+    })
 }
 
 fn default_workers() -> usize {

@@ -27,6 +27,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 pub(crate) use door::{Door, Who};
+pub(crate) use rates::Rates;
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;

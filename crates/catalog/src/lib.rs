@@ -7,14 +7,17 @@
 //! decides anything; a database that was made by a newer version, or that is damaged, is not touched.
 
 pub mod audit;
+pub mod backup_pages;
 pub mod backups;
 pub mod grants;
 pub mod job_events;
+pub mod job_pages;
 pub mod jobs;
 pub mod journal;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod paging;
 pub mod people;
 pub mod plans;
 mod problems;
@@ -30,9 +33,11 @@ pub use open::{Catalog, Engine};
 /// Every statement, by name: what the test prepares.
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
     audit::ALL,
+    backup_pages::ALL,
     backups::ALL,
     grants::ALL,
     job_events::ALL,
+    job_pages::ALL,
     jobs::ALL,
     journal::ALL,
     leases::ALL,

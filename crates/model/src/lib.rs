@@ -35,8 +35,8 @@ pub use clock::{Clock, SystemClock, moment_from, moment_text};
 pub use document::from_json;
 pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
 pub use id::{
-    ApprovalId, BackupId, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
-    SHORTEST_PREFIX, SessionId, SourceId, TokenId, WorkerId, is_prefix, resolve, shortest,
+    ApprovalId, BackupId, COUNTED, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
+    SHORTEST_PREFIX, SessionId, SourceId, TokenId, WorkerId, is_prefix, prefix_range, resolve, shortest,
 };
 pub use job::{JobKind, JobState};
 pub use lapse::Lapse;

@@ -293,17 +293,15 @@ impl Service {
 
     /// Goes on with a restore that failed, was cancelled, or whose process went away.
     pub async fn resume(&self, job: Option<&str>, progress: &Progress, cancel: &Cancel) -> Result<Restored> {
-        let sight = self.sight().await?;
+        // Nobody sets anything going.
+        self.sight().await?;
         self.reap().await?;
         let is_open = |row: &JobRow| {
             row.kind == "restore" && matches!(row.state.as_str(), "interrupted" | "failed" | "cancelled")
         };
         let found = match job {
             Some(wanted) => Some(self.job_row(wanted).await?),
-            None => {
-                let jobs = self.catalog.list_jobs(None, 1000).await?;
-                jobs.into_iter().find(|row| sight.knows_job(row) && is_open(row))
-            }
+            None => self.newest_restore(is_open).await?,
         };
         let row = found.ok_or_else(|| {
             Problem::not_found("there is no interrupted restore")

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod open;
+mod pages;
 mod people;
+mod plans;
 mod queue;
+mod shelves;
 mod stories;
 mod tables;
