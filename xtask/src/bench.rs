@@ -6,15 +6,19 @@
 //! each goal. What was restored is emptied and set aside until the end: file systems pass over inodes that were freed
 //! a moment ago, and the next run would pay for that.
 //!
-//! A full run writes `bench/RESULTS.md`; a trial (`--scale`, `--row`, `--with`) only prints.
+//! `spine` measures the catalog where it is full, `door` the serving process from outside; they have no peers.
+//! A full run writes its section of `bench/RESULTS.md`; a trial (`--scale`, `--row`, `--with`) only prints.
 
 mod data;
+mod door;
 mod measure;
 mod options;
 mod pipeline;
 mod programs;
 mod random;
 mod rows;
+mod sections;
+mod spine;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -30,12 +34,24 @@ use table::Figures;
 
 pub(crate) use measure::run as measure;
 
-const RESULTS: &str = "bench/RESULTS.md";
 /// Where restored folders wait, empty, for the end.
 const ASIDE: &str = "aside";
 
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Outcome {
     let options = Options::read(root, arguments)?;
+    let section = match options.ours {
+        "spine" => spine::run(root, &options)?,
+        "door" => door::run(root, &options)?,
+        _ => compare(root, &options)?,
+    };
+    if options.is_trial() {
+        return Ok(());
+    }
+    sections::write(root, options.ours, &section)
+}
+
+/// Whole programs against each other; the section, of which each part is printed when it is there.
+fn compare(root: &Path, options: &Options) -> Outcome<String> {
     let ours = build(root, options.ours)?;
     let programs = programs::present(options.ours, &ours, &options.with);
     let rows: Vec<&Row> = rows::ROWS.iter().filter(|row| options.wants(row.name)).collect();
@@ -51,32 +67,28 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Outcome {
     }
     let mut results = Vec::new();
     for row in rows {
-        let result = run_row(row, &programs, &options)?;
+        let result = run_row(row, &programs, options)?;
         println!("{}", table::of_row(&result));
         results.push(result);
     }
     let pipeline = if wants_pipeline {
-        let done = pipeline::run(root, &programs[0], &options)?;
+        let done = pipeline::run(root, &programs[0], options)?;
         println!("{}", done.section());
         Some(done)
     } else {
         None
     };
     remove(&options.data.join(ASIDE))?;
-    if options.is_trial() {
-        return Ok(());
-    }
-    let page = table::page(&results, pipeline.as_ref(), &programs, &options)?;
-    std::fs::write(root.join(RESULTS), page).map_err(|error| format!("cannot write {RESULTS}: {error}"))?;
-    println!("{RESULTS} is written");
-    Ok(())
+    table::section(&results, pipeline.as_ref(), &programs, options)
 }
 
-/// Builds what is measured: the engine alone, its primitives, or the whole program.
+/// Builds what is measured: the engine alone, its primitives, the catalog, what fills one, or the whole program.
 fn build(root: &Path, ours: &str) -> Outcome<PathBuf> {
     let (package, kind, file) = match ours {
         "engine" => ("repository", ["--example", "engine"], "examples/engine"),
         "primitives" => ("repository", ["--example", "primitives"], "examples/primitives"),
+        "spine" => ("service", ["--example", "spine_speed"], "examples/spine_speed"),
+        "full" => ("service", ["--example", "full_catalog"], "examples/full_catalog"),
         _ => ("cairn", ["--bin", "cairn"], "cairn"),
     };
     let mut cargo = Command::new("cargo");

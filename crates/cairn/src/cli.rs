@@ -84,8 +84,7 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
     let done = match arguments.command {
         Command::Serve(mut words) => {
             words.url = url;
-            let workers = configuration.workers.value;
-            serve::serve(Arc::clone(&service), &words, workers, output).await
+            serve::serve(Arc::clone(&service), &words, configuration, output).await
         }
         other => {
             let done = command(other, &service, output).await;

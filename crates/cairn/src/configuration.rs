@@ -7,6 +7,7 @@
 //! a secret is never shown, only where it came from.
 
 mod defaults;
+mod layers;
 mod mail;
 mod secrets;
 
@@ -21,10 +22,13 @@ use serde::Deserialize;
 use service::notify::Net;
 
 pub(crate) use defaults::address;
-use defaults::{absolute, default_data, default_workers, default_zone, parse_workers};
+use defaults::{absolute, default_data, default_workers, default_zone, parse_rate, parse_workers};
+use layers::Layers;
 pub(crate) use mail::mail_server;
-use secrets::secret_command;
 pub(crate) use secrets::{secret_file, secret_key};
+
+/// Requests a minute, as game-server panels allow.
+const USUAL_RATE: u32 = 720;
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +42,7 @@ struct File {
     repository_password_command: Option<String>,
     node: Option<String>,
     workers: Option<usize>,
+    rate_limit: Option<u32>,
     time_zone: Option<String>,
     log: Option<String>,
     smtp: Option<String>,
@@ -92,6 +97,8 @@ pub(crate) struct Configuration {
     pub(crate) password: Setting<Option<Hidden>>,
     pub(crate) node: Setting<String>,
     pub(crate) workers: Setting<usize>,
+    /// Requests a minute over HTTP; 0 for no limit.
+    pub(crate) rate_limit: Setting<u32>,
     pub(crate) time_zone: Setting<String>,
     pub(crate) log: Setting<String>,
     pub(crate) smtp: Setting<Option<Hidden>>,
@@ -128,7 +135,7 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "CAIRN_CATALOG",
     "CAIRN_CONFIG",
     "CAIRN_DATA",
@@ -137,6 +144,7 @@ const KNOWN: [&str; 22] = [
     "CAIRN_NODE",
     "CAIRN_NOTIFY_ALLOW",
     "CAIRN_PASSPHRASE",
+    "CAIRN_RATE_LIMIT",
     "CAIRN_REPOSITORY",
     "CAIRN_REPOSITORY_PASSWORD",
     "CAIRN_REPOSITORY_PASSWORD_COMMAND",
@@ -213,6 +221,7 @@ impl Configuration {
             )?,
             node: layers.text("CAIRN_NODE", file.node, || "main".to_owned())?,
             workers: layers.pick("CAIRN_WORKERS", file.workers, parse_workers, default_workers)?,
+            rate_limit: layers.pick("CAIRN_RATE_LIMIT", file.rate_limit, parse_rate, || USUAL_RATE)?,
             time_zone: layers.text("CAIRN_TIME_ZONE", file.time_zone, default_zone)?,
             log: layers.text("CAIRN_LOG", file.log, || "warn".to_owned())?,
             smtp: layers.smtp(file.smtp)?,
@@ -233,126 +242,6 @@ impl Configuration {
             url: layers.url(file.url)?,
             file: path,
         })
-    }
-}
-
-struct Layers<'a> {
-    environment: &'a Environment,
-    path: PathBuf,
-}
-
-impl Layers<'_> {
-    fn variable(&self, name: &str) -> Option<&String> {
-        self.environment.get(name).filter(|value| !value.is_empty())
-    }
-
-    fn pick<T>(
-        &self,
-        name: &'static str,
-        file: Option<T>,
-        parse: impl Fn(&str) -> Result<T>,
-        default: impl Fn() -> T,
-    ) -> Result<Setting<T>> {
-        if let Some(text) = self.variable(name) {
-            let value =
-                parse(text).map_err(|problem| problem.context(format!("environment variable {name}")))?;
-            return Ok(Setting {
-                value,
-                origin: Origin::Environment(name),
-            });
-        }
-        Ok(match file {
-            Some(value) => Setting {
-                value,
-                origin: Origin::File(self.path.clone()),
-            },
-            None => Setting {
-                value: default(),
-                origin: Origin::Default,
-            },
-        })
-    }
-
-    fn text(
-        &self,
-        name: &'static str,
-        file: Option<String>,
-        default: impl Fn() -> String,
-    ) -> Result<Setting<String>> {
-        self.pick(name, file, |text| Ok(text.to_owned()), default)
-    }
-
-    fn optional(&self, name: &'static str, file: Option<String>) -> Setting<Option<String>> {
-        if let Some(text) = self.variable(name) {
-            return Setting {
-                value: Some(text.clone()),
-                origin: Origin::Environment(name),
-            };
-        }
-        let origin = if file.is_some() {
-            Origin::File(self.path.clone())
-        } else {
-            Origin::Default
-        };
-        Setting { value: file, origin }
-    }
-
-    fn secret(
-        &self,
-        [plain, from_file, from_command]: [&'static str; 3],
-        file_key: Option<PathBuf>,
-        command_key: Option<String>,
-    ) -> Result<Setting<Option<Hidden>>> {
-        let found = |text: String, origin| {
-            Ok(Setting {
-                value: Some(Hidden(text)),
-                origin,
-            })
-        };
-        if let Some(text) = self.variable(plain) {
-            return found(text.clone(), Origin::Environment(plain));
-        }
-        if let Some(path) = self.variable(from_file) {
-            return found(secret_file(Path::new(path))?, Origin::Environment(from_file));
-        }
-        if let Some(command) = self.variable(from_command) {
-            return found(secret_command(command)?, Origin::Environment(from_command));
-        }
-        if let Some(path) = file_key {
-            return found(secret_file(&path)?, Origin::File(self.path.clone()));
-        }
-        if let Some(command) = command_key {
-            return found(secret_command(&command)?, Origin::File(self.path.clone()));
-        }
-        Ok(Setting {
-            value: None,
-            origin: Origin::Default,
-        })
-    }
-
-    fn url(&self, file: Option<String>) -> Result<Setting<Option<String>>> {
-        let Setting { value, origin } = self.optional("CAIRN_URL", file);
-        let read = |text: String| address(&text).map_err(|problem| problem.context(&origin));
-        Ok(Setting {
-            value: value.map(read).transpose()?,
-            origin,
-        })
-    }
-
-    /// An SMTP address may hold a password, so it counts as a secret; in the file only without one.
-    fn smtp(&self, file: Option<String>) -> Result<Setting<Option<Hidden>>> {
-        let secret = self.secret(
-            ["CAIRN_SMTP", "CAIRN_SMTP_FILE", "CAIRN_SMTP_COMMAND"],
-            None,
-            None,
-        )?;
-        match file {
-            Some(address) if secret.value.is_none() => Ok(Setting {
-                value: Some(Hidden(address)),
-                origin: Origin::File(self.path.clone()),
-            }),
-            _ => Ok(secret),
-        }
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) use asked::{At, Fields, Queried, Wrong};
 pub(crate) use cookies::set as cookie;
 pub(crate) use door::{Door, Visitor, Who};
 pub(crate) use download::{archive, attachment, stream};
+pub(crate) use rates::Rates;
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;

@@ -41,13 +41,12 @@ impl AuditRow {
 const LAST: &str =
     "SELECT seq, at, who, what, target, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT 1";
 const INSERT: &str = "INSERT INTO audit (seq, at, who, what, target, detail, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-const LIST: &str =
-    "SELECT seq, at, who, what, target, detail, previous, hash FROM audit ORDER BY seq DESC LIMIT $1";
+const PAGE: &str = "SELECT seq, at, who, what, target, detail, previous, hash FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("audit::LAST", LAST),
     ("audit::INSERT", INSERT),
-    ("audit::LIST", LIST),
+    ("audit::PAGE", PAGE),
 ];
 
 impl Catalog {
@@ -101,9 +100,10 @@ impl Catalog {
         )
     }
 
-    /// The newest entries.
-    pub async fn list_audit(&self, most: i64) -> Result<Vec<AuditRow>> {
-        sqlx::query_as(LIST)
+    /// The newest entries before this number.
+    pub async fn page_of_audit(&self, before: i64, most: i64) -> Result<Vec<AuditRow>> {
+        sqlx::query_as(PAGE)
+            .bind(before)
             .bind(most)
             .fetch_all(&self.read)
             .await

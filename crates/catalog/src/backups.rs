@@ -3,6 +3,7 @@
 use model::Result;
 use sqlx::FromRow;
 
+use crate::paging::{Among, among};
 use crate::{Catalog, problems};
 
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -34,17 +35,44 @@ pub struct BackupRow {
     pub warnings: String,
 }
 
+macro_rules! columns {
+    () => {
+        "id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, parts, files, bytes, \
+         added_bytes, locked, verified, person, job, state, warnings"
+    };
+}
+pub(crate) use columns;
+
 const INSERT: &str = "INSERT INTO backups (id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, \
     parts, files, bytes, added_bytes, locked, verified, person, job, state, warnings) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-const LIST: &str = "SELECT id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, parts, files, bytes, \
-    added_bytes, locked, verified, person, job, state, warnings FROM backups ORDER BY created DESC, id DESC LIMIT $1";
-const LIST_OF_SOURCE: &str = "SELECT id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, parts, \
-    files, bytes, added_bytes, locked, verified, person, job, state, warnings FROM backups WHERE source = $1 \
-    ORDER BY created DESC, id DESC LIMIT $2";
-const GET: &str = "SELECT id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, parts, files, bytes, \
-    added_bytes, locked, verified, person, job, state, warnings FROM backups WHERE id = $1";
-const NEWEST: &str = "SELECT source, MAX(created) AS created FROM backups WHERE state = 'ok' AND reason IN ('manual', 'scheduled') GROUP BY source";
+const GET: &str = concat!("SELECT ", columns!(), " FROM backups WHERE id = $1");
+const NAMED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM backups WHERE name = $1 AND name <> '' AND state = 'ok' AND ",
+    among!("backups.source", "$2", "$3"),
+    " ORDER BY created DESC, id DESC LIMIT $4"
+);
+/// By the beginning of an id.
+const BEGINNING: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM backups WHERE id >= $1 AND id <= $5 AND state = 'ok' AND ",
+    among!("backups.source", "$2", "$3"),
+    " ORDER BY id DESC LIMIT $4"
+);
+/// By the name that its source had.
+const OF_SOURCE_NAMED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM backups WHERE source_name = $1 AND state = 'ok' AND reason <> 'safety' AND ",
+    among!("backups.source", "$2", "$3"),
+    " ORDER BY created DESC, id DESC LIMIT $4"
+);
+/// One look into the index per source, however many backups there are.
+const NEWEST: &str = "SELECT id, (SELECT created FROM backups WHERE source = sources.id AND state = 'ok' \
+    AND reason IN ('manual', 'scheduled') ORDER BY created DESC LIMIT 1) AS created FROM sources";
 const SET_LOCKED: &str = "UPDATE backups SET locked = $2 WHERE id = $1";
 const SET_NAME: &str = "UPDATE backups SET name = $2 WHERE id = $1";
 const SET_VERIFIED: &str = "UPDATE backups SET verified = $2 WHERE id = $1";
@@ -53,9 +81,10 @@ const DELETE: &str = "DELETE FROM backups WHERE id = $1";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("backups::INSERT", INSERT),
-    ("backups::LIST", LIST),
-    ("backups::LIST_OF_SOURCE", LIST_OF_SOURCE),
     ("backups::GET", GET),
+    ("backups::NAMED", NAMED),
+    ("backups::BEGINNING", BEGINNING),
+    ("backups::OF_SOURCE_NAMED", OF_SOURCE_NAMED),
     ("backups::NEWEST", NEWEST),
     ("backups::SET_LOCKED", SET_LOCKED),
     ("backups::SET_NAME", SET_NAME),
@@ -64,67 +93,106 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("backups::DELETE", DELETE),
 ];
 
+type Lookup<'q> = sqlx::query::QueryAs<'q, sqlx::Any, BackupRow, <sqlx::Any as sqlx::Database>::Arguments>;
+
+fn insert(row: &BackupRow) -> sqlx::query::Query<'_, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments> {
+    let query = sqlx::query(INSERT)
+        .bind(&row.id)
+        .bind(&row.source)
+        .bind(&row.source_name)
+        .bind(&row.kind)
+        .bind(&row.repository);
+    let query = query
+        .bind(&row.snapshot)
+        .bind(&row.tree)
+        .bind(&row.name)
+        .bind(&row.reason)
+        .bind(row.created)
+        .bind(row.seconds);
+    let query = query
+        .bind(&row.parts)
+        .bind(row.files)
+        .bind(row.bytes)
+        .bind(row.added_bytes)
+        .bind(row.locked)
+        .bind(row.verified);
+    query
+        .bind(&row.person)
+        .bind(&row.job)
+        .bind(&row.state)
+        .bind(&row.warnings)
+}
+
 impl Catalog {
     pub async fn add_backup(&self, row: &BackupRow) -> Result<()> {
-        let query = sqlx::query(INSERT)
-            .bind(&row.id)
-            .bind(&row.source)
-            .bind(&row.source_name)
-            .bind(&row.kind)
-            .bind(&row.repository);
-        let query = query
-            .bind(&row.snapshot)
-            .bind(&row.tree)
-            .bind(&row.name)
-            .bind(&row.reason)
-            .bind(row.created)
-            .bind(row.seconds);
-        let query = query
-            .bind(&row.parts)
-            .bind(row.files)
-            .bind(row.bytes)
-            .bind(row.added_bytes)
-            .bind(row.locked)
-            .bind(row.verified);
-        let query = query
-            .bind(&row.person)
-            .bind(&row.job)
-            .bind(&row.state)
-            .bind(&row.warnings);
-        query
-            .execute(&self.write)
-            .await
-            .map(|_| ())
-            .map_err(problems::of("remember a backup"))
+        self.add_backups(std::slice::from_ref(row)).await
     }
 
-    /// The newest backups, of one source or of all.
-    pub async fn list_backups(&self, source: Option<&str>, most: i64) -> Result<Vec<BackupRow>> {
-        let rows = match source {
-            Some(source) => {
-                sqlx::query_as(LIST_OF_SOURCE)
-                    .bind(source)
-                    .bind(most)
-                    .fetch_all(&self.read)
-                    .await
-            }
-            None => sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await,
-        };
-        rows.map_err(problems::of("list the backups"))
+    /// All of them or none.
+    pub async fn add_backups(&self, rows: &[BackupRow]) -> Result<()> {
+        let doing = problems::of("remember a backup");
+        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        for row in rows {
+            insert(row).execute(&mut *transaction).await.map_err(&doing)?;
+        }
+        transaction.commit().await.map_err(&doing)
     }
 
     /// Per source: when its newest ordinary backup was made.
     pub async fn newest_backups(&self) -> Result<Vec<(String, i64)>> {
-        sqlx::query_as(NEWEST)
-            .fetch_all(&self.read)
-            .await
-            .map_err(problems::of("look for the newest backups"))
+        let rows: Result<Vec<(String, Option<i64>)>, _> = sqlx::query_as(NEWEST).fetch_all(&self.read).await;
+        let rows = rows.map_err(problems::of("look for the newest backups"))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(source, created)| Some((source, created?)))
+            .collect())
     }
 
     pub async fn backup(&self, id: &str) -> Result<Option<BackupRow>> {
         sqlx::query_as(GET)
             .bind(id)
             .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("look a backup up"))
+    }
+
+    /// The newest of this name; like the ones below, of whole backups only.
+    pub async fn backups_named(&self, name: &str, among: Among<'_>, most: i64) -> Result<Vec<BackupRow>> {
+        self.look_up(sqlx::query_as(NAMED).bind(name), among, most, None)
+            .await
+    }
+
+    /// Whose id lies between these two.
+    pub async fn backups_between(
+        &self,
+        (first, last): &(String, String),
+        among: Among<'_>,
+        most: i64,
+    ) -> Result<Vec<BackupRow>> {
+        self.look_up(sqlx::query_as(BEGINNING).bind(first), among, most, Some(last))
+            .await
+    }
+
+    /// The newest ordinary one of a source that had this name then.
+    pub async fn newest_backup_of(&self, name: &str, among: Among<'_>) -> Result<Option<BackupRow>> {
+        let found = self.look_up(sqlx::query_as(OF_SOURCE_NAMED).bind(name), among, 1, None);
+        Ok(found.await?.pop())
+    }
+
+    async fn look_up(
+        &self,
+        query: Lookup<'_>,
+        among: Among<'_>,
+        most: i64,
+        last: Option<&str>,
+    ) -> Result<Vec<BackupRow>> {
+        let query = query.bind(among.person()).bind(among.word()).bind(most);
+        let query = match last {
+            Some(last) => query.bind(last),
+            None => query,
+        };
+        query
+            .fetch_all(&self.read)
             .await
             .map_err(problems::of("look a backup up"))
     }

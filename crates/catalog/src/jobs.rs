@@ -35,6 +35,9 @@ pub struct JobRow {
     pub created: i64,
     pub started: Option<i64>,
     pub ended: Option<i64>,
+    /// The name that its source has now; only of jobs that were looked up or listed.
+    #[sqlx(default)]
+    pub source_name: Option<String>,
 }
 
 /// A job to be queued.
@@ -66,6 +69,19 @@ macro_rules! columns {
     };
 }
 
+pub(crate) use columns;
+
+/// What is shown of a job.
+macro_rules! shown {
+    () => {
+        concat!(
+            crate::jobs::columns!(),
+            ", (SELECT name FROM sources WHERE sources.id = jobs.source) AS source_name"
+        )
+    };
+}
+pub(crate) use shown;
+
 /// What may be claimed: queued, of this node, and not beside another one that touches the same source.
 macro_rules! claimable {
     () => {
@@ -87,17 +103,7 @@ macro_rules! insert_as {
 
 const INSERT: &str = insert_as!("queued");
 const INSERT_WAITING: &str = insert_as!("waiting");
-const GET: &str = concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1");
-const LIST: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM jobs ORDER BY created DESC, id DESC LIMIT $1"
-);
-const LIST_OF_SOURCE: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM jobs WHERE source = $1 ORDER BY created DESC, id DESC LIMIT $2"
-);
+const GET: &str = concat!("SELECT ", shown!(), " FROM jobs WHERE id = $1");
 const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND state NOT IN ('waiting', 'queued', 'running')";
 const COUNT: &str = "SELECT state, COUNT(*) AS count FROM jobs GROUP BY state ORDER BY state";
 const OPEN: &str =
@@ -145,8 +151,6 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("jobs::INSERT", INSERT),
     ("jobs::INSERT_WAITING", INSERT_WAITING),
     ("jobs::GET", GET),
-    ("jobs::LIST", LIST),
-    ("jobs::LIST_OF_SOURCE", LIST_OF_SOURCE),
     ("jobs::DELETE", DELETE),
     ("jobs::COUNT", COUNT),
     ("jobs::OPEN", OPEN),
@@ -219,20 +223,6 @@ impl Catalog {
             .fetch_optional(&self.read)
             .await
             .map_err(problems::of("look a job up"))
-    }
-
-    pub async fn list_jobs(&self, source: Option<&str>, most: i64) -> Result<Vec<JobRow>> {
-        let rows = match source {
-            Some(source) => {
-                sqlx::query_as(LIST_OF_SOURCE)
-                    .bind(source)
-                    .bind(most)
-                    .fetch_all(&self.read)
-                    .await
-            }
-            None => sqlx::query_as(LIST).bind(most).fetch_all(&self.read).await,
-        };
-        rows.map_err(problems::of("list the jobs"))
     }
 
     /// How many rows were changed.

@@ -9,15 +9,18 @@
 pub mod answers;
 pub mod approvals;
 pub mod audit;
+pub mod backup_pages;
 pub mod backups;
 pub mod feed;
 pub mod grants;
 pub mod job_events;
+pub mod job_pages;
 pub mod jobs;
 pub mod journal;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod paging;
 pub mod people;
 pub mod plans;
 mod problems;
@@ -35,10 +38,12 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     answers::ALL,
     approvals::ALL,
     audit::ALL,
+    backup_pages::ALL,
     backups::ALL,
     feed::ALL,
     grants::ALL,
     job_events::ALL,
+    job_pages::ALL,
     jobs::ALL,
     journal::ALL,
     leases::ALL,

@@ -14,8 +14,9 @@ use crate::{Clock, Kind, Problem, Random, Result, nearest};
 /// A prefix shorter than this is more likely a slip than a choice.
 pub const SHORTEST_PREFIX: usize = 4;
 
-/// How many candidates an ambiguous name lists.
+/// How many candidates an ambiguous name lists, and how many it counts.
 const LISTED: usize = 5;
+pub const COUNTED: usize = 20;
 
 macro_rules! ids {
     ($($(#[$about:meta])* $name:ident = $what:literal),+ $(,)?) => { $(
@@ -166,6 +167,28 @@ pub fn is_prefix(prefix: &str, id: &str) -> bool {
     wanted.len() >= SHORTEST_PREFIX && wanted.iter().all(|c| letters.next() == Some(*c))
 }
 
+/// The first and the last id that begin with this, for who looks them up in order. `None`: no id does.
+pub fn prefix_range(prefix: &str) -> Option<(String, String)> {
+    const LENGTH: usize = 32;
+    let wanted: String = prefix.chars().filter(|c| *c != '-').collect();
+    let wanted = wanted.to_ascii_lowercase();
+    if wanted.is_empty() || wanted.len() > LENGTH || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let filled = |with: char| {
+        let digits = wanted.chars().chain(std::iter::repeat(with)).take(LENGTH);
+        let mut id = String::with_capacity(LENGTH + 4);
+        for (place, digit) in digits.enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                id.push('-');
+            }
+            id.push(digit);
+        }
+        id
+    };
+    Some((filled('0'), filled('f')))
+}
+
 /// The beginning of an id that is shown: as long as needed to be the only one, at least 8 characters.
 pub fn shortest<'a>(id: &'a str, others: impl IntoIterator<Item = &'a str>) -> &'a str {
     let shared = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
@@ -197,6 +220,11 @@ fn ambiguous<'a>(what: &str, wanted: &str, found: impl Iterator<Item = Candidate
     let all: Vec<String> = found.map(|c| c.to_string()).collect();
     let more = if all.len() > LISTED { ", …" } else { "" };
     let listed = all.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
-    let message = format!("“{wanted}” fits {} {what}s: {listed}{more}", all.len());
+    let count = if all.len() > COUNTED {
+        format!("more than {COUNTED}")
+    } else {
+        all.len().to_string()
+    };
+    let message = format!("“{wanted}” fits {count} {what}s: {listed}{more}");
     Problem::new(Kind::Invalid, message).hint("give more of the id")
 }

@@ -37,8 +37,9 @@ pub use consent::{Answerer, ApprovalState, Consent};
 pub use document::from_json;
 pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
 pub use id::{
-    ApprovalId, BackupId, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
-    SHORTEST_PREFIX, SessionId, SourceId, TokenId, UploadId, WorkerId, is_prefix, resolve, shortest,
+    ApprovalId, BackupId, COUNTED, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
+    SHORTEST_PREFIX, SessionId, SourceId, TokenId, UploadId, WorkerId, is_prefix, prefix_range, resolve,
+    shortest,
 };
 pub use job::{JobKind, JobState};
 pub use lapse::Lapse;

@@ -9,7 +9,9 @@ mod settings;
 use std::collections::HashMap;
 
 use catalog::backups::BackupRow;
+use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
+use catalog::paging::{After, Within};
 use catalog::sources::SourceRow;
 use model::{JobState, Kind, Permission, Problem, Reason, Result};
 
@@ -56,9 +58,9 @@ impl Service {
         if let Some(wanted) = wanted {
             return self.source_row(wanted).await;
         }
-        let sight = self.sight().await?;
+        let eyes = self.eyes().await?;
         let mut rows = self.catalog.list_sources().await?;
-        rows.retain(|row| row.hidden == 0 && sight.sees(&row.id));
+        rows.retain(|row| row.hidden == 0 && eyes.sees(&row.id));
         match rows.len() {
             1 => Ok(rows.swap_remove(0)),
             0 => Err(Problem::not_found("there is no source yet").hint("add one: `cairn source add`")),
@@ -87,7 +89,11 @@ impl Service {
         let source = self.app(wanted).await?;
         self.may(Permission::See, Some(&source.id)).await?;
         self.reap().await?;
-        let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
+        let (within, which) = (Within::Source(source.id.clone()), Which::default());
+        let jobs = self
+            .catalog
+            .page_of_jobs(&within, &which, &After::nothing(), MOST)
+            .await?;
         let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
         let backups: HashMap<&str, &BackupRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
         let (jobs, known): (Vec<JobRow>, Vec<Known>) = jobs

@@ -150,14 +150,14 @@ fn no_such_link() -> Problem {
 impl Service {
     /// The newest first; `open`: only those that can still be answered.
     pub async fn list_approvals(&self, open: bool, most: u32) -> Result<Vec<ApprovalView>> {
-        let sight = self.sight().await?;
+        let eyes = self.eyes().await?;
         self.reap().await?;
         let mut rows = if open {
             self.catalog.pending_approvals().await?
         } else {
             self.catalog.list_approvals(MOST).await?
         };
-        rows.retain(|row| sight.sees(&row.source));
+        rows.retain(|row| eyes.sees(&row.source));
         rows.truncate(most as usize);
         let mut views = Vec::new();
         for row in rows {
@@ -201,13 +201,13 @@ impl Service {
     }
 
     async fn approval_row(&self, wanted: &str) -> Result<ApprovalRow> {
-        let sight = self.sight().await?;
+        let eyes = self.eyes().await?;
         self.reap().await?;
         let rows = match self.catalog.approval(wanted).await? {
             Some(row) => vec![row],
             None => self.catalog.list_approvals(MOST).await?,
         };
-        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows(&row.source));
+        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| eyes.knows(&row.source));
         let found = pick(wanted, known);
         if let (Err(_), Ok(hidden)) = (&found, pick(wanted, unknown)) {
             self.note_refusal(Permission::See, &hidden.source).await;

@@ -1,20 +1,23 @@
 //! Backups of a source as whoever asked for them sees them: from the moment they were asked for, and also when they failed.
 //!
-//! A backup that is not made yet is only an order of a job, with the id that it will have. Panels show it from then on.
+//! A backup that is not made yet is only an order of a job, with the id that it will have. Panels show it from then on. Their pages are
+//! counted, so that any one can be asked for; what is not made yet is put between the backups where it belongs by its time.
 
-use std::collections::HashSet;
-
+use catalog::backup_pages::MadeRow;
+use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
-use model::{Permission, Reason, Result, WhenFull};
+use catalog::paging::{After, Within};
+use model::{JobKind, JobState, Permission, Reason, Result, WhenFull};
 use serde::Serialize;
 
 use crate::Service;
+use crate::backup::BackupOrder;
 use crate::library::BackupView;
 use crate::policy::policy_of;
 use crate::work::Order;
 
-/// Jobs are looked at so far back.
-const MOST: i64 = 2_000;
+/// Of what failed, so much is shown; likewise of what goes on.
+const MOST: i64 = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,6 +44,16 @@ pub struct AskedBackup {
     pub tree: Option<String>,
 }
 
+/// Some of the backups of a source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AskedPage {
+    pub items: Vec<AskedBackup>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// Those that failed left out.
+    pub counted: u64,
+}
+
 /// How many backups of a source there may be, and how many were asked for lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Allowance {
@@ -61,13 +74,12 @@ impl Service {
         self.may(Permission::See, Some(&source.id)).await?;
         let limit = policy_of(&source)?.limit;
         let since = self.now_ms() - window_ms;
-        let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
-        let lately: Vec<i64> = jobs
-            .iter()
-            .filter(|job| job.created > since)
-            .filter(|job| order_of(job).is_some_and(|order| order.reason == Reason::Manual))
-            .map(|job| job.created)
-            .collect();
+        let jobs = self
+            .catalog
+            .jobs_since(&source.id, JobKind::Backup.word(), since)
+            .await?;
+        let by_hand = |job: &&JobRow| order_of(job).is_some_and(|order| order.reason == Reason::Manual);
+        let lately: Vec<i64> = jobs.iter().filter(by_hand).map(|job| job.created).collect();
         Ok(Allowance {
             most: limit.map(|limit| limit.most),
             refuses: limit.is_some_and(|limit| limit.when_full != WhenFull::Rotate),
@@ -76,52 +88,89 @@ impl Service {
         })
     }
 
-    /// Newest first; safety backups excepted.
-    pub async fn asked_backups(&self, source: &str) -> Result<Vec<AskedBackup>> {
+    /// So many after the newest ones; safety backups excepted.
+    pub async fn asked_backups(&self, source: &str, skip: u64, most: u32) -> Result<AskedPage> {
         let source = self.source_row(source).await?;
         self.may(Permission::See, Some(&source.id)).await?;
-        let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
-        let jobs = self.catalog.list_jobs(Some(&source.id), MOST).await?;
-        let mut all = Vec::new();
-        let made: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        for job in &jobs {
-            if let Some(asked) = unmade(job)
-                && !made.contains(asked.id.as_str())
-            {
-                all.push(asked);
+        let unmade = self.unmade_backups(&source.id).await?;
+        let made = self.catalog.count_backups(&source.id).await?.unsigned_abs();
+        let failed = unmade.iter().filter(|asked| asked.stage == Stage::Failed).count() as u64;
+        let total = made + unmade.len() as u64;
+        // What is not made may all be newer than what is looked up, and then moves it back by so much.
+        let passed = skip.saturating_sub(unmade.len() as u64).min(made);
+        let wanted = (skip - passed).saturating_add(u64::from(most));
+        let rows = self
+            .catalog
+            .made_backups(
+                &source.id,
+                passed as i64,
+                i64::try_from(wanted).unwrap_or(i64::MAX),
+            )
+            .await?;
+        let mut items: Vec<AskedBackup> = rows.iter().map(done).chain(unmade).collect();
+        items.sort_by(|a, b| (b.created_ms, &b.id).cmp(&(a.created_ms, &a.id)));
+        let before = usize::try_from(skip - passed).unwrap_or(usize::MAX);
+        let items = items.into_iter().skip(before).take(most as usize).collect();
+        Ok(AskedPage {
+            items,
+            total,
+            counted: total - failed,
+        })
+    }
+
+    /// One of them, by its id.
+    pub async fn asked_backup(&self, source: &str, backup: &str) -> Result<AskedBackup> {
+        let source = self.source_row(source).await?;
+        self.may(Permission::See, Some(&source.id)).await?;
+        let row = self.catalog.backup(backup).await?;
+        if let Some(backup) = row.filter(|row| row.source == source.id) {
+            if backup.reason == Reason::Safety.word() || backup.state != "ok" {
+                return Err(crate::backup::no_such_backup(&backup.id));
+            }
+            let job = match &backup.job {
+                Some(job) => self.catalog.job(job).await?,
+                None => None,
+            };
+            let request = job.map(|job| job.request);
+            return Ok(done(&MadeRow { backup, request }));
+        }
+        let unmade = self.unmade_backups(&source.id).await?;
+        let found = unmade.into_iter().find(|asked| asked.id == backup);
+        found.ok_or_else(|| crate::backup::no_such_backup(backup))
+    }
+
+    /// What was asked for and is not there: it is on its way, or it failed.
+    async fn unmade_backups(&self, source: &str) -> Result<Vec<AskedBackup>> {
+        let within = Within::Source(source.to_owned());
+        let mut unmade = Vec::new();
+        for state in [
+            JobState::Waiting,
+            JobState::Queued,
+            JobState::Running,
+            JobState::Failed,
+            JobState::Interrupted,
+        ] {
+            let which = Which {
+                kind: Some(JobKind::Backup.word().to_owned()),
+                state: Some(state.word().to_owned()),
+            };
+            let newest = After::nothing();
+            let jobs = self.catalog.page_of_jobs(&within, &which, &newest, MOST).await?;
+            for asked in jobs.iter().filter_map(unmade_of) {
+                if self.catalog.backup(&asked.id).await?.is_none() {
+                    unmade.push(asked);
+                }
             }
         }
-        for row in rows
-            .iter()
-            .filter(|row| row.reason != "safety" && row.state == "ok")
-        {
-            let order = jobs
-                .iter()
-                .find(|job| Some(&job.id) == row.job.as_ref())
-                .and_then(order_of);
-            all.push(AskedBackup {
-                id: row.id.clone(),
-                stage: Stage::Done,
-                name: row.name.clone(),
-                ignore: order.map(|order| order.ignore).unwrap_or_default(),
-                created_ms: row.created,
-                completed_ms: Some(row.created + (row.seconds * 1000.0) as i64),
-                job: row.job.clone(),
-                made: Some(BackupView::of(row)),
-                tree: Some(row.tree.clone()),
-            });
-        }
-        all.sort_by(|a, b| (b.created_ms, &b.id).cmp(&(a.created_ms, &a.id)));
-        Ok(all)
+        Ok(unmade)
     }
 
     /// Takes back a backup that was asked for and is not made yet, or puts one away that failed.
     pub async fn dismiss_backup(&self, source: &str, backup: &str) -> Result<()> {
-        let asked = self.asked_backups(source).await?;
+        let asked = self.asked_backup(source, backup).await?;
         let id = self.source_row(source).await?.id;
         self.may(Permission::Delete, Some(&id)).await?;
-        let found = asked.into_iter().find(|asked| asked.id == backup);
-        let job = found.and_then(|asked| asked.job);
+        let job = asked.job.filter(|_| asked.stage != Stage::Done);
         let job = job.ok_or_else(|| crate::backup::no_such_backup(backup))?;
         if !self.catalog.cancel_job(&job, self.now_ms()).await? {
             self.catalog.delete_job(&job).await?;
@@ -137,14 +186,35 @@ impl Service {
     }
 }
 
-fn order_of(job: &JobRow) -> Option<crate::backup::BackupOrder> {
-    match Order::of(job) {
+fn order_of(job: &JobRow) -> Option<BackupOrder> {
+    order_in(&job.request)
+}
+
+fn order_in(request: &str) -> Option<BackupOrder> {
+    match serde_json::from_str(request) {
         Ok(Order::Backup(order)) => Some(order),
         _ => None,
     }
 }
 
-fn unmade(job: &JobRow) -> Option<AskedBackup> {
+/// A backup that was made.
+fn done(row: &MadeRow) -> AskedBackup {
+    let MadeRow { backup, request } = row;
+    let order = request.as_deref().and_then(order_in);
+    AskedBackup {
+        id: backup.id.clone(),
+        stage: Stage::Done,
+        name: backup.name.clone(),
+        ignore: order.map(|order| order.ignore).unwrap_or_default(),
+        created_ms: backup.created,
+        completed_ms: Some(backup.created + (backup.seconds * 1000.0) as i64),
+        job: backup.job.clone(),
+        made: Some(BackupView::of(backup)),
+        tree: Some(backup.tree.clone()),
+    }
+}
+
+fn unmade_of(job: &JobRow) -> Option<AskedBackup> {
     let order = order_of(job)?;
     let stage = match job.state.as_str() {
         "waiting" | "queued" | "running" => Stage::Pending,

@@ -1,12 +1,10 @@
 //! The only judge: whether somebody may.
 //!
-//! Nouns: a caller's *standing* is what the catalog says of him now; a *sight* is which
-//! sources there are for him. Rules: every public verb asks [`Service::may`] before it does anything, and the answer is that of
-//! `model::judge`; a role that was changed, a grant that was taken back and an account that was disabled count from the next question on.
+//! Nouns: a caller's *standing* is what the catalog says of him now. Rules: every public verb asks [`Service::may`] before it does anything,
+//! and the answer is that of `model::judge`; a role that was changed, a grant that was taken back and an account that was disabled count
+//! from the next question on.
 //! What nobody has told a person of does not exist for him: he finds it by no name. Every refusal is in the audit log.
 //! The house itself (workers, the scheduler) is not asked: it does what somebody who was asked has ordered, in his name.
-
-use std::collections::HashMap;
 
 use catalog::jobs::JobRow;
 use catalog::people::PersonRow;
@@ -16,6 +14,7 @@ use model::{
 
 use crate::Service;
 use crate::caller::{Caller, Who};
+use crate::sight::Sight;
 
 /// What the catalog says of a caller.
 struct Standing {
@@ -23,62 +22,6 @@ struct Standing {
     /// Empty for who has no account.
     id: String,
     entitlement: Entitlement,
-}
-
-/// Which sources there are for somebody.
-#[derive(Debug)]
-pub(crate) struct Sight {
-    is_house: bool,
-    role: Role,
-    scopes: Vec<Scope>,
-    relations: HashMap<String, Relation>,
-}
-
-impl Sight {
-    fn relation(&self, source: &str) -> Relation {
-        self.relations.get(source).copied().unwrap_or(Relation::None)
-    }
-
-    /// Is he told of it at all?
-    pub(crate) fn knows(&self, source: &str) -> bool {
-        self.is_house || self.role == Role::Administrator || self.relation(source) != Relation::None
-    }
-
-    pub(crate) fn knows_job(&self, job: &JobRow) -> bool {
-        self.knows(job.source.as_deref().unwrap_or_default())
-    }
-
-    fn judges(&self, permission: Permission, source: &str) -> bool {
-        let question = Question {
-            role: self.role,
-            permission,
-            relation: self.relation(source),
-            source: source.parse().ok(),
-            scopes: &self.scopes,
-            entitlement: &Entitlement::default(),
-            sources: 0,
-        };
-        self.is_house || judge(&question).is_allowed()
-    }
-
-    /// Nothing is left out of his lists.
-    pub(crate) fn sees_all(&self) -> bool {
-        let is_whole = self.scopes.contains(&Scope::EVERYTHING);
-        self.is_house || (is_whole && self.role == Role::Administrator)
-    }
-
-    /// Is it in his lists?
-    pub(crate) fn sees(&self, source: &str) -> bool {
-        self.judges(Permission::See, source)
-    }
-
-    /// Jobs without a source are the repository's.
-    pub(crate) fn sees_job(&self, job: &JobRow) -> bool {
-        match &job.source {
-            Some(source) => self.sees(source),
-            None => self.judges(Permission::Repository, ""),
-        }
-    }
 }
 
 fn nobody() -> Problem {
@@ -172,7 +115,7 @@ impl Service {
         }))
     }
 
-    async fn relation(&self, person: &str, source: Option<&str>) -> Result<Relation> {
+    pub(crate) async fn relation(&self, person: &str, source: Option<&str>) -> Result<Relation> {
         let Some(source) = source.filter(|_| !person.is_empty()) else {
             return Ok(Relation::None);
         };
@@ -223,17 +166,11 @@ impl Service {
 
     pub(crate) async fn sight(&self) -> Result<Sight> {
         let standing = self.standing().await?.ok_or_else(nobody)?;
-        let mut relations = HashMap::new();
-        if !standing.id.is_empty() {
-            for grant in self.catalog.list_grants(Some(&standing.id)).await? {
-                relations.insert(grant.source, grant.relation.parse()?);
-            }
-        }
         Ok(Sight {
             is_house: self.caller.who == Who::House,
             role: standing.role,
             scopes: self.caller.scopes().to_vec(),
-            relations,
+            person: standing.id,
         })
     }
 

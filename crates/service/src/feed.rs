@@ -18,8 +18,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use crate::Service;
-use crate::authorize::Sight;
 use crate::jobs::JobView;
+use crate::sight::Eyes;
 
 const LOOK: Duration = Duration::from_millis(250);
 /// Batches that somebody who is slow may be behind.
@@ -61,7 +61,7 @@ impl Feed {
 
     /// Somebody watches; `since` is when he was last here.
     pub async fn listen(self: &Arc<Self>, service: Service, since: Option<i64>) -> Result<Listener> {
-        let sight = service.sight().await?;
+        let eyes = service.eyes().await?;
         let receiver = self.sender.subscribe();
         self.look();
         let first = self.house.changes_since(since.unwrap_or(i64::MAX)).await?;
@@ -69,8 +69,8 @@ impl Feed {
             service,
             receiver,
             first: Some(Arc::new(first)),
-            sight,
-            sight_at: Instant::now(),
+            eyes,
+            seen_at: Instant::now(),
             feed: Arc::clone(self),
         })
     }
@@ -167,8 +167,8 @@ pub struct Listener {
     service: Service,
     receiver: broadcast::Receiver<Batch>,
     first: Option<Batch>,
-    sight: Sight,
-    sight_at: Instant,
+    eyes: Eyes,
+    seen_at: Instant,
     feed: Arc<Feed>,
 }
 
@@ -177,11 +177,11 @@ impl Listener {
     pub async fn next(&mut self) -> Result<Vec<Change>> {
         loop {
             let batch = self.batch().await?;
-            if self.sight_at.elapsed() >= SIGHT {
-                self.sight = self.service.sight().await?;
-                self.sight_at = Instant::now();
+            if self.seen_at.elapsed() >= SIGHT {
+                self.eyes = self.service.eyes().await?;
+                self.seen_at = Instant::now();
             }
-            let seen = batch.iter().filter(|change| self.sight.sees_job(&change.row));
+            let seen = batch.iter().filter(|change| self.eyes.sees_job(&change.row));
             let seen: Vec<Change> = seen.cloned().collect();
             if !seen.is_empty() {
                 return Ok(seen);

@@ -3,9 +3,12 @@
 //! Rules: overdue means that a run was due two hours ago and no backup was made since; it is said once a day. A size is unusual when it is
 //! less than half or more than twice the median of the last ones. Nothing is deleted here but what a policy lets go and what is expired.
 
+use std::collections::HashMap;
+
 use catalog::backups::BackupRow;
+use catalog::schedules::ScheduleRow;
 use catalog::sources::SourceRow;
-use model::{Cancel, Kind, Permission, Progress, Result};
+use model::{Cancel, Kind, Progress, Result};
 use serde::Serialize;
 
 use crate::Service;
@@ -45,21 +48,18 @@ impl Service {
     }
 
     pub async fn vitals(&self) -> Result<Vitals> {
-        let newest = self.catalog.newest_backups().await?;
+        let seen = self.sources_seen().await?;
+        let newest: HashMap<String, i64> = self.catalog.newest_backups().await?.into_iter().collect();
         let marks = self.catalog.list_schedules().await?;
+        let marks: HashMap<&str, &ScheduleRow> = marks
+            .iter()
+            .filter_map(|marks| Some((marks.source.as_deref()?, marks)))
+            .collect();
         let now = self.now_ms();
         let mut sources = Vec::new();
-        for source in self.catalog.list_sources().await? {
-            if source.hidden != 0 || !self.could(Permission::See, Some(&source.id)).await? {
-                continue;
-            }
-            let last = newest
-                .iter()
-                .find(|(id, _)| *id == source.id)
-                .map(|(_, created)| *created);
-            let marks = marks
-                .iter()
-                .find(|marks| marks.source.as_ref() == Some(&source.id));
+        for source in seen {
+            let last = newest.get(&source.id).copied();
+            let marks = marks.get(source.id.as_str());
             let promised = match marks {
                 Some(marks) => {
                     policy_of(&source)?
@@ -140,20 +140,19 @@ impl Service {
     }
 
     async fn tell_overdue(&self, now: i64) -> Result<()> {
-        let newest = self.catalog.newest_backups().await?;
+        let newest: HashMap<String, i64> = self.catalog.newest_backups().await?.into_iter().collect();
         let sources = self.catalog.list_sources().await?;
+        let sources: HashMap<&str, &SourceRow> = sources.iter().map(|row| (row.id.as_str(), row)).collect();
         for marks in self.catalog.list_schedules().await? {
-            let Some(source) = sources.iter().find(|row| Some(&row.id) == marks.source.as_ref()) else {
+            let source = marks.source.as_deref().and_then(|id| sources.get(id));
+            let Some(source) = source.copied() else {
                 continue;
             };
             let schedule = policy_of(source)?.schedule;
             let Some(promised) = schedule.latest(marks.enabled, marks.enabled, now - GRACE_MS) else {
                 continue;
             };
-            let last = newest
-                .iter()
-                .find(|(id, _)| *id == source.id)
-                .map(|(_, created)| *created);
+            let last = newest.get(&source.id).copied();
             if last.is_some_and(|last| last >= promised) {
                 continue;
             }

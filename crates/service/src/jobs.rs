@@ -1,15 +1,18 @@
 //! The jobs there are: list, show, follow their logs, cancel.
 
 use catalog::job_events::EventRow;
+use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
-use model::{Candidate, Kind, Permission, Problem, Result, resolve};
+use catalog::paging::After;
+use model::{JobKind, Kind, Permission, Problem, Result};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Service;
+use crate::pages::JobFilter;
 
-/// More are not looked through when a prefix is resolved.
-const MOST: i64 = 10_000;
+/// Restores are looked through so many at a time.
+const MANY: i64 = 100;
 
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -27,6 +30,7 @@ pub struct JobView {
     pub state: String,
     /// The name of the source, when it has one.
     pub source: Option<String>,
+    pub source_id: Option<String>,
     pub phase: String,
     pub item: String,
     pub done: i64,
@@ -49,13 +53,7 @@ pub struct JobView {
 }
 
 impl JobView {
-    fn of(row: JobRow, names: &[(String, String)], now: i64) -> Self {
-        let name = |id: String| {
-            names
-                .iter()
-                .find(|(known, _)| *known == id)
-                .map_or(id, |(_, name)| name.clone())
-        };
+    pub(crate) fn of(row: JobRow, now: i64) -> Self {
         let (message, hint) = (row.error_message.clone(), row.error_hint.clone());
         let error = row.error_kind.clone().map(|kind| JobError {
             kind,
@@ -65,7 +63,8 @@ impl JobView {
         JobView {
             eta_seconds: eta(&row, now),
             kind: row.kind,
-            source: row.source.map(name),
+            source: row.source_name.or_else(|| row.source.clone()),
+            source_id: row.source,
             phase: row.phase,
             item: row.item,
             done: row.items_done,
@@ -110,18 +109,14 @@ fn eta(row: &JobRow, now: i64) -> Option<i64> {
 impl Service {
     /// The newest jobs.
     pub async fn list_jobs(&self, most: u32) -> Result<Vec<JobView>> {
-        let sight = self.sight().await?;
-        self.reap().await?;
-        let looked_at = if sight.sees_all() { i64::from(most) } else { MOST };
-        let mut rows = self.catalog.list_jobs(None, looked_at).await?;
-        rows.retain(|row| sight.sees_job(row));
-        rows.truncate(most as usize);
+        let filter = JobFilter::default();
+        let rows = self
+            .jobs_after(&filter, &After::nothing(), i64::from(most))
+            .await?;
         self.job_views(rows).await
     }
 
     pub(crate) async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
-        let sources = self.catalog.list_sources().await?;
-        let names: Vec<(String, String)> = sources.into_iter().map(|row| (row.id, row.name)).collect();
         let now = self.now_ms();
         let waits = rows.iter().any(|row| row.state == "waiting");
         let requests = if waits {
@@ -134,24 +129,29 @@ impl Service {
             .into_iter()
             .map(|row| JobView {
                 approval: request(&row.id).map(|request| request.id.clone()),
-                ..JobView::of(row, &names, now)
+                ..JobView::of(row, now)
             })
             .collect())
     }
 
-    pub(crate) async fn job_row(&self, wanted: &str) -> Result<JobRow> {
-        let sight = self.sight().await?;
-        let rows = match self.catalog.job(wanted).await? {
-            Some(row) => vec![row],
-            None => self.catalog.list_jobs(None, MOST).await?,
+    /// The newest restore of this sort that somebody is told of.
+    pub(crate) async fn newest_restore(&self, is_it: impl Fn(&JobRow) -> bool) -> Result<Option<JobRow>> {
+        let within = self.sight().await?.knows();
+        let which = Which {
+            kind: Some(JobKind::Restore.word().to_owned()),
+            state: None,
         };
-        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows_job(row));
-        let found = pick(wanted, known);
-        if let (Err(_), Ok(hidden)) = (&found, pick(wanted, unknown)) {
-            let source = hidden.source.unwrap_or_default();
-            self.note_refusal(Permission::See, &source).await;
+        let mut after = After::nothing();
+        loop {
+            let rows = self.catalog.page_of_jobs(&within, &which, &after, MANY).await?;
+            match rows.last() {
+                Some(row) => after = row.place(),
+                None => return Ok(None),
+            }
+            if let Some(row) = rows.into_iter().find(&is_it) {
+                return Ok(Some(row));
+            }
         }
-        found
     }
 
     pub async fn show_job(&self, wanted: &str) -> Result<JobView> {
@@ -199,19 +199,6 @@ impl Service {
         )
         .await;
         let row = self.job_row(&row.id).await?;
-        self.one_job(row).await
+        Ok(JobView::of(row, self.now_ms()))
     }
-}
-
-fn pick(wanted: &str, mut rows: Vec<JobRow>) -> Result<JobRow> {
-    let candidates: Vec<Candidate<'_>> = rows
-        .iter()
-        .map(|row| Candidate {
-            id: &row.id,
-            name: "",
-        })
-        .collect();
-    let at =
-        resolve("job", wanted, &candidates).map_err(|problem| problem.hint("`cairn jobs` lists them"))?;
-    Ok(rows.swap_remove(at))
 }

@@ -1,20 +1,20 @@
-//! The backups there are: list, find, name, lock, delete.
+//! The backups there are: list, show, name, lock, delete.
 
 use catalog::backups::BackupRow;
-use model::{Candidate, Kind, Permission, Problem, Result, resolve};
+use catalog::paging::After;
+use model::{Kind, Permission, Problem, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
-use crate::backup::no_such_backup;
-
-/// More are not looked through when a prefix is resolved.
-const MOST: i64 = 1_000_000;
+use crate::pages::BackupFilter;
 
 /// A backup, as doors show it; `moment` in RFC 3339.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BackupView {
     pub id: String,
     pub source: String,
+    #[serde(default)]
+    pub source_id: String,
     pub name: String,
     pub reason: String,
     pub created: String,
@@ -39,6 +39,7 @@ impl BackupView {
         BackupView {
             id: row.id.clone(),
             source: row.source_name.clone(),
+            source_id: row.source.clone(),
             name: row.name.clone(),
             reason: row.reason.clone(),
             created: model::moment_text(row.created),
@@ -60,36 +61,14 @@ impl BackupView {
 impl Service {
     /// The newest backups, of one source or of all.
     pub async fn list_backups(&self, source: Option<&str>, most: u32) -> Result<Vec<BackupView>> {
-        let source = match source {
-            Some(wanted) => Some(self.source_row(wanted).await?.id),
-            None => None,
+        let filter = BackupFilter {
+            source: source.map(str::to_owned),
+            ..BackupFilter::default()
         };
-        if source.is_some() {
-            self.may(Permission::See, source.as_deref()).await?;
-        }
-        let sight = self.sight().await?;
-        let looked_at = if source.is_some() || sight.sees_all() {
-            i64::from(most)
-        } else {
-            MOST
-        };
-        let mut rows = self.catalog.list_backups(source.as_deref(), looked_at).await?;
-        rows.retain(|row| sight.sees(&row.source));
-        rows.truncate(most as usize);
+        let rows = self
+            .backups_after(&filter, &After::nothing(), i64::from(most))
+            .await?;
         Ok(rows.iter().map(BackupView::of).collect())
-    }
-
-    /// By id, beginning of an id, name, `latest`, or the name of a source (its newest).
-    pub(crate) async fn backup_row(&self, wanted: &str) -> Result<BackupRow> {
-        let sight = self.sight().await?;
-        let mut rows = self.catalog.list_backups(None, MOST).await?;
-        rows.retain(|row| row.state == "ok");
-        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows(&row.source));
-        let found = pick(wanted, known);
-        if let (true, Err(_), Ok(hidden)) = (wanted != "latest", &found, pick(wanted, unknown)) {
-            self.note_refusal(Permission::See, &hidden.source).await;
-        }
-        found
     }
 
     pub async fn show_backup(&self, wanted: &str) -> Result<BackupView> {
@@ -165,38 +144,9 @@ impl Service {
     pub async fn purge(&self, source: &str) -> Result<Vec<BackupView>> {
         let source = self.source_row(source).await?;
         self.may(Permission::Delete, Some(&source.id)).await?;
-        let mut rows = self.catalog.list_backups(Some(&source.id), MOST).await?;
+        let mut rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
         rows.retain(|row| row.locked == 0 && row.reason != "safety");
         self.delete_rows(&rows).await?;
         Ok(rows.iter().map(BackupView::of).collect())
     }
-}
-
-fn pick(wanted: &str, mut rows: Vec<BackupRow>) -> Result<BackupRow> {
-    let ordinary = |row: &&BackupRow| row.reason != "safety";
-    let newest_of = |name: &str| {
-        rows.iter()
-            .filter(ordinary)
-            .find(|row| row.source_name == name)
-            .cloned()
-    };
-    if wanted == "latest" {
-        return rows
-            .iter()
-            .find(ordinary)
-            .cloned()
-            .ok_or_else(|| no_such_backup(wanted));
-    }
-    if let Some(row) = newest_of(wanted) {
-        return Ok(row);
-    }
-    let candidates: Vec<Candidate<'_>> = rows
-        .iter()
-        .map(|row| Candidate {
-            id: &row.id,
-            name: &row.name,
-        })
-        .collect();
-    let at = resolve("backup", wanted, &candidates)?;
-    Ok(rows.swap_remove(at))
 }

@@ -126,9 +126,8 @@ impl Service {
 
     async fn adopt(&self, snapshot: &Snapshot, manifest: &Manifest, recovered: &mut Recovered) -> Result<()> {
         let id = manifest.source.id.to_string();
-        let sources = self.catalog.list_sources().await?;
-        if !sources.iter().any(|row| row.id == id) {
-            let taken = sources.iter().any(|row| row.name == manifest.source.name);
+        if self.catalog.source(&id).await?.is_none() {
+            let taken = self.catalog.source_named(&manifest.source.name).await?.is_some();
             let name = if taken {
                 format!("{} {}", manifest.source.name, &id[..8])
             } else {

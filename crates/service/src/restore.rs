@@ -311,17 +311,15 @@ impl Service {
 
     /// Puts such a restore back into the queue, without a name the newest one; the job's id.
     pub async fn ask_resume(&self, job: Option<&str>) -> Result<String> {
-        let sight = self.sight().await?;
+        // Nobody sets anything going.
+        self.sight().await?;
         self.reap().await?;
         let is_open = |row: &JobRow| {
             row.kind == "restore" && matches!(row.state.as_str(), "interrupted" | "failed" | "cancelled")
         };
         let found = match job {
             Some(wanted) => Some(self.job_row(wanted).await?),
-            None => {
-                let jobs = self.catalog.list_jobs(None, 1000).await?;
-                jobs.into_iter().find(|row| sight.knows_job(row) && is_open(row))
-            }
+            None => self.newest_restore(is_open).await?,
         };
         let row = found.ok_or_else(|| {
             Problem::not_found("there is no interrupted restore")

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use catalog::paging::Within;
 use catalog::sources::SourceRow;
-use model::{Candidate, Permission, Problem, Relation, Result, SourceId, resolve};
+use model::{Permission, Problem, Relation, Result, SourceId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sources::{Context, Inspection};
 
 use crate::Service;
+
+/// More ids with one end are nobody's accident.
+const ALIKE: i64 = 20;
 
 /// A source, as doors show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,26 +88,37 @@ impl Service {
     }
 
     pub async fn list_sources(&self) -> Result<Vec<SourceView>> {
-        let sight = self.sight().await?;
-        Ok(self
-            .catalog
-            .list_sources()
-            .await?
-            .iter()
-            .filter(|row| row.hidden == 0 && sight.sees(&row.id))
-            .map(view)
-            .collect())
+        Ok(self.sources_seen().await?.iter().map(view).collect())
     }
 
-    pub(crate) async fn source_row(&self, wanted: &str) -> Result<SourceRow> {
-        let sight = self.sight().await?;
-        let rows = self.catalog.list_sources().await?;
-        let (known, unknown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| sight.knows(&row.id));
-        let found = pick(wanted, known);
-        if let (Err(_), Ok(hidden)) = (&found, pick(wanted, unknown)) {
-            self.note_refusal(Permission::See, &hidden.id).await;
+    /// What is in somebody's lists, by name.
+    pub(crate) async fn sources_seen(&self) -> Result<Vec<SourceRow>> {
+        let mut rows = Vec::new();
+        for within in self.reach().await?.sources {
+            match within {
+                Within::All | Within::Sources => rows.extend(self.catalog.list_sources().await?),
+                Within::Granted { person, relations } => {
+                    rows.extend(self.catalog.list_granted_sources(&person, &relations).await?);
+                }
+                Within::Source(id) => rows.extend(self.catalog.source(&id).await?),
+                Within::Nowhere => {}
+            }
         }
-        found
+        rows.retain(|row| row.hidden == 0);
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(rows)
+    }
+
+    /// The sources in somebody's lists whose id ends with these eight digits: mostly one.
+    pub async fn sources_ending(&self, end: &str) -> Result<Vec<SourceView>> {
+        self.sight().await?;
+        let mut seen = Vec::new();
+        for row in self.catalog.sources_ending(end, ALIKE).await? {
+            if self.could(Permission::See, Some(&row.id)).await? {
+                seen.push(view(&row));
+            }
+        }
+        Ok(seen)
     }
 
     pub async fn source(&self, wanted: &str) -> Result<SourceView> {
@@ -215,18 +230,6 @@ impl Service {
         self.add_source(&free.unwrap_or(plain), "folder", &json!({ "paths": [path] }))
             .await
     }
-}
-
-fn pick(wanted: &str, mut rows: Vec<SourceRow>) -> Result<SourceRow> {
-    let candidates: Vec<Candidate<'_>> = rows
-        .iter()
-        .map(|row| Candidate {
-            id: &row.id,
-            name: &row.name,
-        })
-        .collect();
-    let at = resolve("source", wanted, &candidates)?;
-    Ok(rows.swap_remove(at))
 }
 
 /// Does the source have this path and no other?

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::run::Outcome;
 
-const USAGE: &str = "usage: cargo xtask bench [engine|cairn] [--data DIR] [--scale 0.05] [--repeat 3] [--row NAME]… \
+const USAGE: &str = "usage: cargo xtask bench [engine|cairn|spine|door] [--data DIR] [--scale 0.05] [--repeat 3] [--row NAME]… \
                      [--with PROGRAM]…";
 
 pub(crate) struct Options {
@@ -44,6 +44,8 @@ impl Options {
             match word.as_str() {
                 "engine" => options.ours = "engine",
                 "cairn" => options.ours = "cairn",
+                "spine" => options.ours = "spine",
+                "door" => options.ours = "door",
                 "--data" => options.data = root.join(value()?),
                 "--scale" => options.scale = number(&value()?)?,
                 "--repeat" => options.repeat = number(&value()?)?,

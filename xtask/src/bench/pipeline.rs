@@ -71,7 +71,7 @@ impl Pipeline {
     pub(crate) fn section(&self) -> String {
         let parts = self.parts.lines().map(|line| format!("    {line}\n"));
         format!(
-            "## {NAME}\n\nThe first backup of `{}` against its primitives on the same data, in seconds of CPU time: {} of the \
+            "### {NAME}\n\nThe first backup of `{}` against its primitives on the same data, in seconds of CPU time: {} of the \
              program's own and {} of the kernel's, against {} (one thread, in memory, nothing read or written).\n\n{}\n- {}\n- With \
              the kernel's time, reading and writing included: {:.0} %\n",
             ROWS[0].name,

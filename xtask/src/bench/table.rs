@@ -18,7 +18,7 @@ pub(crate) struct Figures {
 
 pub(crate) fn of_row(figures: &Figures) -> String {
     let row = figures.row;
-    let mut text = format!("## {}\n\n{}.\n\n", row.name, sentence(row.what));
+    let mut text = format!("### {}\n\n{}.\n\n", row.name, sentence(row.what));
     text.push_str("| program | seconds | user | system | peak MiB | added MB | ours is faster by |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
     let ours = match figures.programs.first() {
@@ -157,42 +157,58 @@ pub(crate) fn median(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 
     }
 }
 
-pub(crate) fn page(
+/// What was run, on what.
+pub(crate) fn heading(title: &str, options: &Options) -> Outcome<String> {
+    Ok(format!(
+        "## {title}\n\n- Command: `{}`\n- Machine: {}\n",
+        options.typed,
+        machine()?
+    ))
+}
+
+/// Goals that were missed, each with the name of its row.
+pub(crate) fn missed<'a>(verdicts: impl Iterator<Item = (&'a str, Verdict)>) -> String {
+    let missed: String = verdicts
+        .filter(|(_, verdict)| verdict.is_missed)
+        .map(|(row, verdict)| format!("- {row}: {}\n", verdict.text))
+        .collect();
+    if missed.is_empty() {
+        "No goal is missed.\n".to_owned()
+    } else {
+        format!("Missed:\n\n{missed}")
+    }
+}
+
+pub(crate) fn section(
     results: &[Figures],
     pipeline: Option<&Pipeline>,
     programs: &[Program],
     options: &Options,
 ) -> Outcome<String> {
-    let mut text = String::from(
-        "# Results of the benches\n\nMade by `cargo xtask bench`; not edited by hand. Medians of runs that alternated \
-         between the programs, on generated data in the page cache, after `sync`. \"Added\" is what the program's \
-         repository grew by, without caches. Every program ran with its own defaults for verifying.\n\n",
-    );
-    let _ = writeln!(
-        text,
-        "- Command: `{}` ({} rounds)\n- Machine: {}",
-        options.typed,
-        options.repeat,
-        machine()?
-    );
+    let title = match options.ours {
+        "engine" => "The engine alone",
+        _ => "The whole program",
+    };
+    let mut text = heading(title, options)?;
     for program in programs.iter().filter(|program| !program.version.is_empty()) {
         let version =
             run::read(Command::new("sh").args(["-c", &format!("{} 2>&1 | head -n 1", program.version)]))?;
         let _ = writeln!(text, "- {}: {}", program.name, version.trim());
     }
-    text.push_str("\n## Where a goal is missed\n\n");
+    let _ = write!(
+        text,
+        "\nMedians of {} rounds that alternated between the programs, on generated data in the page cache, after `sync`. \"Added\" is \
+         what the program's repository grew by, without caches. Every program ran with its own defaults for verifying.\n\n",
+        options.repeat
+    );
     let rows = results.iter().flat_map(|result| {
         verdicts(result)
             .into_iter()
             .map(|verdict| (result.row.name, verdict))
     });
-    let missed: Vec<String> = rows
-        .chain(pipeline.iter().map(|done| ("pipeline", done.verdict())))
-        .filter(|(_, verdict)| verdict.is_missed)
-        .map(|(row, verdict)| format!("- {row}: {}\n", verdict.text))
-        .collect();
-    text.push_str(if missed.is_empty() { "Nowhere.\n" } else { "" });
-    text.extend(missed);
+    text.push_str(&missed(
+        rows.chain(pipeline.iter().map(|done| ("pipeline", done.verdict()))),
+    ));
     for result in results {
         let _ = write!(text, "\n{}", of_row(result));
     }
@@ -285,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_first_what_was_run_and_what_was_missed() {
+    fn a_section_says_first_what_was_run_and_what_was_missed() {
         let options = Options::read(std::path::Path::new("root"), &["engine".to_owned()]);
         let options = options.unwrap_or_else(|sentence| panic!("{sentence}"));
         let figures = Figures {
@@ -295,10 +311,10 @@ mod tests {
                 ("restic", Ok(vec![sample(3.0)])),
             ],
         };
-        let page = page(&[figures], None, &[], &options).unwrap_or_else(|sentence| panic!("{sentence}"));
-        assert!(page.contains("`cargo xtask bench engine` (3 rounds)"), "{page}");
-        let missed = page.find("- first-game: Goal ≥ 3.5× restic: **missed**, 3.00×");
-        assert!(missed < page.find("## first-game") && missed.is_some(), "{page}");
+        let text = section(&[figures], None, &[], &options).unwrap_or_else(|sentence| panic!("{sentence}"));
+        assert!(text.contains("`cargo xtask bench engine`\n"), "{text}");
+        let missed = text.find("- first-game: Goal ≥ 3.5× restic: **missed**, 3.00×");
+        assert!(missed < text.find("### first-game") && missed.is_some(), "{text}");
     }
 
     #[test]

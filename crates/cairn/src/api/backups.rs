@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
-use model::{Cancel, Mode, Progress};
+use model::{Cancel, Mode, Progress, Reason};
 use serde::{Deserialize, Serialize};
 use service::archive::Format;
 use service::{BackupFilter, BackupRequest, BackupView, RestoreRequest};
@@ -34,8 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 struct Which {
     /// Name or id of a source.
     source: Option<String>,
-    /// `manual`, `scheduled`, `safety`, `imported`, …
-    reason: Option<String>,
+    #[param(schema_with = pages::reasons, required = false)]
+    reason: Option<Reason>,
     /// How many at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use model::{Cancel, Progress};
+use model::{Cancel, JobKind, JobState, Progress};
 use serde::{Deserialize, Serialize};
 use service::{JobFilter, JobView};
 use utoipa::{IntoParams, ToSchema};
@@ -31,8 +31,10 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 struct Which {
     /// Name or id of a source.
     source: Option<String>,
-    /// `queued`, `running`, `waiting`, `succeeded`, `warning`, `failed`, `cancelled`, `interrupted`.
-    state: Option<String>,
+    #[param(schema_with = pages::kinds, required = false)]
+    kind: Option<JobKind>,
+    #[param(schema_with = pages::states, required = false)]
+    state: Option<JobState>,
     /// How many at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
@@ -74,6 +76,7 @@ struct After {
 async fn list_jobs(Who(service): Who, Queried(which): Queried<Which>) -> Result<Json<Page<JobView>>, Wrong> {
     let filter = JobFilter {
         source: which.source,
+        kind: which.kind,
         state: which.state,
     };
     let page = service

@@ -1,11 +1,12 @@
 //! Lists, a part at a time.
 
-use model::{Problem, Result};
+use model::{JobKind, JobState, Problem, Reason, Result};
 use serde::{Deserialize, Serialize};
+use service::LARGEST_PAGE;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 const USUAL: u32 = 50;
-pub(super) const LARGEST: u32 = 500;
 
 /// A part of a list, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,7 +39,28 @@ pub(super) struct Part {
 
 pub(super) fn limit(wanted: Option<u32>) -> Result<u32> {
     match wanted.unwrap_or(USUAL) {
-        limit @ 1..=LARGEST => Ok(limit),
-        _ => Err(Problem::invalid(format!("limit is not between 1 and {LARGEST}"))),
+        limit @ 1..=LARGEST_PAGE => Ok(limit),
+        _ => Err(Problem::invalid(format!(
+            "limit is not between 1 and {LARGEST_PAGE}"
+        ))),
     }
+}
+
+fn words(all: impl Iterator<Item = &'static str>) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(all))
+        .build()
+}
+
+pub(super) fn reasons() -> Object {
+    words(Reason::ALL.iter().map(|reason| reason.word()))
+}
+
+pub(super) fn kinds() -> Object {
+    words(JobKind::ALL.iter().map(|kind| kind.word()))
+}
+
+pub(super) fn states() -> Object {
+    words(JobState::ALL.iter().map(|state| state.word()))
 }

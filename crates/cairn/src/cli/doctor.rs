@@ -114,6 +114,14 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
             &configuration.workers.origin,
         ),
         (
+            "rate limit",
+            match configuration.rate_limit.value {
+                0 => "none".to_owned(),
+                most => format!("{most} requests a minute"),
+            },
+            &configuration.rate_limit.origin,
+        ),
+        (
             "time zone",
             configuration.time_zone.value.clone(),
             &configuration.time_zone.origin,

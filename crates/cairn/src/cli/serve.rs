@@ -10,42 +10,23 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{RoleWord, Serve};
-use crate::http::Door;
+use crate::configuration::Configuration;
+use crate::http::{Door, Rates};
 use crate::output::Output;
 
 pub(crate) async fn serve(
     service: Arc<Service>,
     words: &Serve,
-    workers: usize,
+    configuration: &Configuration,
     output: Output,
 ) -> Result<u8> {
     let has = |role| words.roles.is_empty() || words.roles.contains(&role);
+    let workers = words.workers.map_or(configuration.workers.value, usize::from);
     let roles = Roles {
-        workers: if has(RoleWord::Worker) {
-            words.workers.map_or(workers, usize::from)
-        } else {
-            0
-        },
+        workers: if has(RoleWord::Worker) { workers } else { 0 },
         scheduler: has(RoleWord::Scheduler),
     };
-    let stop = Cancel::new();
-    let told = stop.clone();
-    let problem = |error| Problem::io("cannot listen for signals", error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if told.is_cancelled() {
-                std::process::exit(130);
-            }
-            told.cancel();
-            output.say("leaving: running jobs go back to the queue; once more to leave at once");
-        }
-    });
+    let stop = stop_when_told(output)?;
     if words.once {
         let done = service.work_off(roles.scheduler, &stop).await?;
         output.answer(&json!({ "jobs": done }), || {
@@ -69,14 +50,43 @@ pub(crate) async fn serve(
         &words.base_path,
         words.url.clone(),
         words.trusted.clone(),
+        Rates::new(words.rate.unwrap_or(configuration.rate_limit.value)),
     )?;
+    run(door, web, serving, &stop).await
+}
+
+/// SIGTERM and Ctrl-C; the second time at once.
+pub(super) fn stop_when_told(output: Output) -> Result<Cancel> {
+    let stop = Cancel::new();
+    let told = stop.clone();
+    let problem = |error| Problem::io("cannot listen for signals", error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if told.is_cancelled() {
+                std::process::exit(130);
+            }
+            told.cancel();
+            output.say("leaving: running jobs go back to the queue; once more to leave at once");
+        }
+    });
+    Ok(stop)
+}
+
+/// Answers and works until told to stop.
+pub(super) async fn run(door: Door, web: Option<TcpListener>, serving: Serving, stop: &Cancel) -> Result<u8> {
     let answering = async {
         match web {
             Some(listener) => crate::http::serve(door, listener, stop.clone()).await,
             None => Ok(()),
         }
     };
-    let working = serving.run(&stop);
+    let working = serving.run(stop);
     let (answered, worked) = tokio::join!(answering, working);
     answered.and(worked).map(|()| 0)
 }

@@ -30,6 +30,12 @@ pub(super) fn parse_workers(text: &str) -> Result<usize> {
     }
 }
 
+pub(super) fn parse_rate(text: &str) -> Result<u32> {
+    text.parse().map_err(|_| {
+        Problem::invalid(format!("“{text}” is not a number of requests a minute")).hint("720; 0 for no limit")
+    })
+}
+
 pub(super) fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

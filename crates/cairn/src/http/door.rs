@@ -37,6 +37,7 @@ impl Door {
         base: &str,
         url: Option<String>,
         trusted: Vec<IpAddr>,
+        rates: Rates,
     ) -> Result<Self> {
         let base = base.trim_end_matches('/').to_owned();
         if !base.is_empty() && (!base.starts_with('/') || base.contains(['{', '}', '?', '#', ' '])) {
@@ -48,7 +49,7 @@ impl Door {
             base,
             url: url.map(|url| url.trim_end_matches('/').to_owned()),
             trusted,
-            rates: Rates::default(),
+            rates,
         })))
     }
 

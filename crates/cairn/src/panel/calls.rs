@@ -45,10 +45,9 @@ impl Client {
     /// The server with this id, whole or its last eight digits.
     async fn server(&self, wanted: &str) -> Result<SourceView, Refusal> {
         let wanted = wanted.to_lowercase();
-        let all = self.0.list_sources().await?;
-        all.into_iter()
-            .find(|source| source.id == wanted || object::short(&source.id) == wanted)
-            .ok_or_else(Refusal::no_such_server)
+        let alike = self.0.sources_ending(object::short(&wanted)).await?;
+        let is_it = |source: &SourceView| source.id == wanted || object::short(&source.id) == wanted;
+        alike.into_iter().find(is_it).ok_or_else(Refusal::no_such_server)
     }
 
     /// The server, unless a restore is going on.
@@ -61,10 +60,7 @@ impl Client {
     }
 
     async fn backup(&self, server: &SourceView, wanted: &str) -> Result<AskedBackup, Refusal> {
-        let wanted = wanted.to_lowercase();
-        let all = self.0.asked_backups(&server.id).await?;
-        let found = all.into_iter().find(|backup| backup.id == wanted);
-        found.ok_or_else(Refusal::no_such_backup)
+        Ok(self.0.asked_backup(&server.id, &wanted.to_lowercase()).await?)
     }
 
     /// One that was made, and is whole.
@@ -92,13 +88,14 @@ fn page(query: &HashMap<String, String>, usual: usize, largest: usize) -> Page {
 }
 
 pub(super) async fn servers(client: Client, Query(query): Query<HashMap<String, String>>) -> Answer {
-    let mut all = Vec::new();
-    for source in client.0.list_sources().await? {
-        let allowance = client.0.allowance(&source.id, LATELY * 1000).await?;
-        all.push(object::server(&source, &allowance, true));
-    }
+    let all = client.0.list_sources().await?;
     let page = page(&query, LARGEST_PAGE, LARGEST_LIST);
-    Ok(Json(object::servers(&all, &page)).into_response())
+    let mut shown = Vec::new();
+    for source in page.of(&all) {
+        let allowance = client.0.allowance(&source.id, LATELY * 1000).await?;
+        shown.push(object::server(source, &allowance, true));
+    }
+    Ok(Json(object::servers(&shown, all.len() as u64, &page)).into_response())
 }
 
 pub(super) async fn server(client: Client, Path(server): Path<String>) -> Answer {
@@ -118,9 +115,12 @@ pub(super) async fn list(
     Query(query): Query<HashMap<String, String>>,
 ) -> Answer {
     let server = client.free_server(&server).await?;
-    let all = client.0.asked_backups(&server.id).await?;
     let page = page(&query, PAGE, LARGEST_PAGE);
-    Ok(Json(object::backups(&all, &page)).into_response())
+    let shown = client
+        .0
+        .asked_backups(&server.id, page.before(), page.size as u32)
+        .await?;
+    Ok(Json(object::backups(&shown, &page)).into_response())
 }
 
 pub(super) async fn create(client: Client, Path(server): Path<String>, body: Bytes) -> Answer {
@@ -143,10 +143,9 @@ pub(super) async fn create(client: Client, Path(server): Path<String>, body: Byt
 
 async fn check_allowance(client: &Client, server: &SourceView) -> Result<(), Refusal> {
     let allowance = client.0.allowance(&server.id, LATELY * 1000).await?;
-    let all = client.0.asked_backups(&server.id).await?;
-    let counted = all.iter().filter(|backup| backup.stage != Stage::Failed).count();
+    let counted = client.0.asked_backups(&server.id, 0, 0).await?.counted;
     if let Some(most) = allowance.most
-        && (most == 0 || (allowance.refuses && counted >= most as usize))
+        && (most == 0 || (allowance.refuses && counted >= u64::from(most)))
     {
         return Err(Refusal::too_many_backups(most));
     }

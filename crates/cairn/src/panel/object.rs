@@ -1,7 +1,7 @@
 //! The panel's objects. All ten attributes of a backup are always there.
 
 use serde_json::{Value, json};
-use service::{Allowance, AskedBackup, SourceView, Stage};
+use service::{Allowance, AskedBackup, AskedPage, SourceView, Stage};
 
 /// Times as the panel writes them: no fraction, `+00:00` and not `Z`.
 fn moment(ms: i64) -> String {
@@ -39,26 +39,31 @@ pub(super) struct Page {
 }
 
 impl Page {
-    fn meta(&self, total: usize, count: usize) -> Value {
+    fn meta(&self, total: u64, count: usize) -> Value {
         json!({
             "total": total, "count": count, "per_page": self.size, "current_page": self.number,
-            "total_pages": total.div_ceil(self.size).max(1), "links": {},
+            "total_pages": total.div_ceil(self.size as u64).max(1), "links": {},
         })
     }
 
-    fn of<'a, T>(&self, all: &'a [T]) -> &'a [T] {
-        let begin = (self.number - 1).saturating_mul(self.size).min(all.len());
+    /// How many stand on the pages before.
+    pub(super) fn before(&self) -> u64 {
+        (self.number as u64 - 1).saturating_mul(self.size as u64)
+    }
+
+    pub(super) fn of<'a, T>(&self, all: &'a [T]) -> &'a [T] {
+        let begin = usize::try_from(self.before())
+            .unwrap_or(usize::MAX)
+            .min(all.len());
         &all[begin..all.len().min(begin.saturating_add(self.size))]
     }
 }
 
-pub(super) fn backups(all: &[AskedBackup], page: &Page) -> Value {
-    let shown = page.of(all);
-    let counted = all.iter().filter(|backup| backup.stage != Stage::Failed).count();
+pub(super) fn backups(shown: &AskedPage, page: &Page) -> Value {
     json!({
         "object": "list",
-        "data": shown.iter().map(backup).collect::<Vec<_>>(),
-        "meta": {"backup_count": counted, "pagination": page.meta(all.len(), shown.len())},
+        "data": shown.items.iter().map(backup).collect::<Vec<_>>(),
+        "meta": {"backup_count": shown.counted, "pagination": page.meta(shown.total, shown.items.len())},
     })
 }
 
@@ -97,9 +102,8 @@ pub(super) fn server(source: &SourceView, allowance: &Allowance, owns: bool) -> 
     }})
 }
 
-pub(super) fn servers(all: &[Value], page: &Page) -> Value {
-    let shown = page.of(all);
-    json!({"object": "list", "data": shown, "meta": {"pagination": page.meta(all.len(), shown.len())}})
+pub(super) fn servers(shown: &[Value], total: u64, page: &Page) -> Value {
+    json!({"object": "list", "data": shown, "meta": {"pagination": page.meta(total, shown.len())}})
 }
 
 #[cfg(test)]

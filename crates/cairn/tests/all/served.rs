@@ -43,7 +43,15 @@ impl Served {
     pub(crate) fn start_with(instance: &Instance, more: &[&str]) -> Self {
         let mut child = instance
             .command()
-            .args(["serve", "--workers", "1", "--listen", "127.0.0.1:0"])
+            .args([
+                "serve",
+                "--workers",
+                "1",
+                "--listen",
+                "127.0.0.1:0",
+                "--rate",
+                "0",
+            ])
             .args(more)
             .stderr(Stdio::piped())
             .spawn()

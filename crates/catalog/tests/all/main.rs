@@ -4,7 +4,10 @@
 
 mod approvals;
 mod open;
+mod pages;
 mod people;
+mod plans;
 mod queue;
+mod shelves;
 mod stories;
 mod tables;

@@ -8,7 +8,7 @@ use catalog::sources::SourceRow;
 use catalog::tokens::TokenRow;
 use model::Kind;
 
-fn person(id: &str, name: &str) -> PersonRow {
+pub(crate) fn person(id: &str, name: &str) -> PersonRow {
     PersonRow {
         id: id.into(),
         name: name.into(),

@@ -1,7 +1,9 @@
 //! The stories of the queue: leases, fences, turns.
 
 use catalog::Catalog;
+use catalog::job_pages::Which;
 use catalog::jobs::{Claim, Ending, NewJob};
+use catalog::paging::{After, Within};
 use model::{Kind, Problem, Seen};
 
 fn job(id: &str, alone: bool) -> NewJob {
@@ -86,8 +88,12 @@ pub(crate) async fn jobs(catalog: &Catalog) {
     catalog.add_job(&job("j2", false)).await.unwrap();
     assert!(catalog.cancel_job("j2", 96_000).await.unwrap());
     assert_eq!(catalog.job("j2").await.unwrap().unwrap().state, "cancelled");
-    assert_eq!(catalog.list_jobs(None, 10).await.unwrap().len(), 2);
-    assert_eq!(catalog.list_jobs(Some("nobody"), 10).await.unwrap(), []);
+    let (which, begin) = (Which::default(), After::nothing());
+    let all = catalog.page_of_jobs(&Within::All, &which, &begin, 10).await;
+    assert_eq!(all.unwrap().len(), 2);
+    let nobodys = Within::Source("nobody".into());
+    let none = catalog.page_of_jobs(&nobodys, &which, &begin, 10).await;
+    assert_eq!(none.unwrap(), []);
 }
 
 pub(crate) async fn alone_jobs_of_one_source_take_turns(catalog: &Catalog) {

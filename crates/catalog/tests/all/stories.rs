@@ -2,6 +2,7 @@
 
 use catalog::backups::BackupRow;
 use catalog::journal::StepRow;
+use catalog::paging::Among;
 use catalog::plans::PlanRow;
 use catalog::seal::Sealer;
 use catalog::sources::SourceRow;
@@ -13,19 +14,23 @@ use testkit::{FakeRandom, Postgres};
 use crate::approvals::{
     an_answer_that_breaks_off_anywhere_is_given_whole_or_not_at_all, approvals, requests_that_nobody_grants,
 };
+use crate::pages::{pages_are_the_list, pages_of_the_audit_log};
 use crate::people::{
     attempts, grants, people, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once, tokens,
 };
 use crate::queue::{alone_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs};
 use crate::tables::{outbox, schedules};
 
-fn run<F: Future>(future: F) -> F::Output {
+fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap()
-        .block_on(future)
+}
+
+fn run<F: Future>(future: F) -> F::Output {
+    runtime().block_on(future)
 }
 
 async fn on_sqlite(dir: &std::path::Path) -> Catalog {
@@ -78,6 +83,23 @@ fn every_story_is_true_on_postgresql() {
         prepare_all(&url, Engine::Postgres).await;
         catalog.close().await;
     });
+}
+
+#[test]
+fn pages_put_together_are_the_list_on_sqlite() {
+    let (runtime, dir) = (runtime(), tempfile::tempdir().unwrap());
+    let catalog = runtime.block_on(on_sqlite(dir.path()));
+    pages_are_the_list(&runtime, &catalog);
+}
+
+#[test]
+fn pages_put_together_are_the_list_on_postgresql() {
+    let Some(server) = Postgres::start() else { return };
+    let runtime = runtime();
+    let catalog = runtime.block_on(Catalog::open_url(&server.database("pages")));
+    let catalog = catalog.unwrap();
+    pages_are_the_list(&runtime, &catalog);
+    runtime.block_on(catalog.close());
 }
 
 async fn prepare_all(url: &str, engine: Engine) {
@@ -198,6 +220,20 @@ async fn backups(catalog: &Catalog) {
     );
     assert_eq!(ids(catalog.list_backups(Some("s1"), 1).await.unwrap()), ["b2"]);
     catalog.set_backup_locked("b1", true).await.unwrap();
+    let named = catalog.backups_named("n", Among::All, 2).await.unwrap();
+    assert_eq!(ids(named), ["b2", "b3"]);
+    let unknown = catalog.backups_named("n", Among::Unknown("nobody"), 1);
+    assert_eq!(ids(unknown.await.unwrap()), ["b2"]);
+    assert_eq!(catalog.backups_named("n", Among::Known(""), 9).await.unwrap(), []);
+    let between = ("b1".to_owned(), "b2".to_owned());
+    let found = catalog.backups_between(&between, Among::All, 9).await.unwrap();
+    assert_eq!(ids(found), ["b2", "b1"]);
+    let newest = catalog.newest_backup_of("a", Among::All).await.unwrap();
+    assert_eq!(newest.unwrap().id, "b2");
+    assert_eq!(catalog.newest_backups().await.unwrap(), [("s1".to_owned(), 20)]);
+    assert_eq!(catalog.count_backups("s1").await.unwrap(), 3);
+    let made = catalog.made_backups("s1", 1, 1).await.unwrap();
+    assert_eq!((made[0].backup.id.as_str(), &made[0].request), ("b3", &None));
     catalog.set_backup_name("b1", "renamed").await.unwrap();
     catalog.set_backup_verified("b1", 99).await.unwrap();
     catalog.set_backup_state("b1", "missing").await.unwrap();
@@ -276,10 +312,11 @@ async fn audit(catalog: &Catalog) {
     for what in ["backup", "restore", "delete"] {
         catalog.add_audit(1, "ann", what, "world", "").await.unwrap();
     }
-    let rows = catalog.list_audit(10).await.unwrap();
+    let rows = catalog.page_of_audit(i64::MAX, 10).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 2, 1]);
     assert!(rows.iter().all(|row| row.hash == row.expected_hash()));
     assert!(rows.windows(2).all(|pair| pair[0].previous == pair[1].hash));
+    pages_of_the_audit_log(catalog).await;
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Ids: made, read, shortened, resolved.
 
-use model::{BackupId, Candidate, Clock, JobId, Kind, Random, Result, is_prefix, resolve, shortest};
+use model::{
+    BackupId, COUNTED, Candidate, Clock, JobId, Kind, Random, Result, is_prefix, prefix_range, resolve,
+    shortest,
+};
 use proptest::prelude::*;
 
 pub(crate) struct At(pub i64);
@@ -66,6 +69,21 @@ proptest! {
         let (first, second) = (backup_id(a, x), backup_id(b, y));
         prop_assert_eq!(a < b, first < second);
         prop_assert_eq!(a < b, first.to_string() < second.to_string());
+    }
+
+    #[test]
+    fn the_range_of_a_prefix_holds_the_ids_that_begin_with_it(
+        ms in 0..4_000_000_000_000_i64, other in 0..4_000_000_000_000_i64, letters in 4..37_usize, hyphens: bool,
+    ) {
+        let (id, other) = (backup_id(ms, 7).to_string(), backup_id(other, 9).to_string());
+        let mut prefix = id[..letters].to_uppercase();
+        if !hyphens {
+            prefix = prefix.replace('-', "");
+        }
+        let (first, last) = prefix_range(&prefix).unwrap();
+        for id in [id, other] {
+            prop_assert_eq!(first <= id && id <= last, is_prefix(&prefix, &id), "{} {}", prefix, id);
+        }
     }
 
     #[test]
@@ -142,6 +160,29 @@ fn what_fits_several_things_is_refused_with_their_list() {
             .starts_with("“twin” fits 2 sources: twin (019b8aaa-"),
         "{problem}"
     );
+}
+
+#[test]
+fn of_many_that_fit_only_some_are_counted() {
+    let ids: Vec<String> = (0..=COUNTED as i64)
+        .map(|ms| backup_id(ms, 1).to_string())
+        .collect();
+    let all: Vec<_> = ids.iter().map(|id| Candidate { id, name: "twin" }).collect();
+    let problem = resolve("backup", "twin", &all).unwrap_err();
+    assert!(
+        problem
+            .message()
+            .starts_with("“twin” fits more than 20 backups: twin (")
+    );
+    let problem = resolve("backup", "twin", &all[1..]).unwrap_err();
+    assert!(problem.message().starts_with("“twin” fits 20 backups: "));
+}
+
+#[test]
+fn what_is_no_beginning_of_an_id_has_no_range() {
+    for text in ["", "---", "xyz", "019b7cd0-d72e-7bab-8000-0000000000010", "01 9"] {
+        assert_eq!(prefix_range(text), None, "{text}");
+    }
 }
 
 #[test]

@@ -38,8 +38,7 @@ impl Service {
         let (name, Target::Dir(dir)) = (place(target), target) else {
             return Err(Problem::internal("not a folder"));
         };
-        let rows = self.catalog.list_sources().await?;
-        if let Some(row) = rows.into_iter().find(|row| row.name == name) {
+        if let Some(row) = self.catalog.source_named(&name).await? {
             return Ok(row);
         }
         self.insert_source(&name, "folder", &serde_json::json!({ "paths": [dir] }), true)

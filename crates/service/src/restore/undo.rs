@@ -1,6 +1,5 @@
 //! Taking a restore back: a restore of its safety backup, planned and safety-backed like every other.
 
-use catalog::jobs::JobRow;
 use model::{Cancel, Mode, Permission, Plan, Problem, Progress, Result};
 
 use super::{RestoreRequest, SAFETY_STEP, Target};
@@ -14,14 +13,9 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<(RestoreRequest, Plan, Target)> {
-        let sight = self.sight().await?;
         let found = match job {
             Some(wanted) => Some(self.job_row(wanted).await?).filter(|row| row.kind == "restore"),
-            None => {
-                let jobs = self.catalog.list_jobs(None, 1000).await?;
-                let done = |row: &JobRow| row.kind == "restore" && row.result.is_some();
-                jobs.into_iter().find(|row| sight.knows_job(row) && done(row))
-            }
+            None => self.newest_restore(|row| row.result.is_some()).await?,
         };
         let row = found.ok_or_else(|| {
             Problem::not_found("there is no restore to undo").hint("`cairn jobs` lists them")

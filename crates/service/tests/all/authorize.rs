@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use model::{Cancel, Denial, Entitlement, Kind, Permission, Question, Relation, Role, Scope, Verdict, judge};
-use service::Service;
+use service::{BackupFilter, JobFilter, Service};
 
 use crate::house::run;
 use crate::scene::{Copy, Scene, restore_request, token, with_token};
@@ -165,11 +165,21 @@ fn lists_hold_what_somebody_may_see() {
             let jobs = acting.list_jobs(100).await.unwrap();
             let found = acting.find("level", None, &Cancel::new()).await.unwrap();
             let requests = acting.list_approvals(false, 100).await.unwrap();
+            let backups_page = acting
+                .backups_page(&BackupFilter::default(), None, 9)
+                .await
+                .unwrap();
+            let jobs_page = acting.jobs_page(&JobFilter::default(), None, 9).await.unwrap();
+            let end = &scene.world[scene.world.len() - 8..];
+            let alike = acting.sources_ending(end).await.unwrap();
+            assert_eq!(backups_page.items, backups);
+            assert_eq!(jobs_page.items.len(), jobs.len().min(9));
             let all = [
                 sources.len(),
                 backups.len(),
                 jobs.len(),
                 found.len(),
+                alike.len(),
                 requests.len(),
             ];
             assert!(
@@ -201,6 +211,10 @@ fn nobody_may_nothing_and_fills_no_log() {
         assert!(acting.list_sources().await.is_err());
         assert!(acting.list_jobs(5).await.is_err());
         assert!(acting.list_approvals(false, 5).await.is_err());
+        assert!(acting.sources_ending("00000000").await.is_err());
+        let everything = BackupFilter::default();
+        assert!(acting.backups_page(&everything, None, 5).await.is_err());
+        assert!(acting.jobs_page(&JobFilter::default(), None, 5).await.is_err());
         assert!(acting.find("a", None, &Cancel::new()).await.is_err());
         assert_eq!(refusals(&copy.service).await, Vec::<String>::new());
     });

@@ -20,6 +20,7 @@ mod notify;
 mod notify_http;
 mod notify_mail;
 mod notify_sample;
+mod pages;
 mod people;
 mod scene;
 mod schedule;

@@ -13,10 +13,9 @@ use model::Permission::{
 use model::{Cancel, Preset, Progress, Relation, Result, Role, Schedule, Zone};
 use serde_json::json;
 use service::archive::{Format, Limits};
-use service::{Agreement, BackupRequest, ExportRequest, ImportRequest, Level, PersonChanges, Service};
 use service::{
-    AppChanges, BackupRequest, ExportRequest, ImportRequest, Length, Level, PersonChanges, Received, Service,
-    UploadRequest,
+    Agreement, AppChanges, BackupFilter, BackupRequest, ExportRequest, ImportRequest, JobFilter, Length,
+    Level, PersonChanges, Received, Service, UploadRequest,
 };
 
 use crate::scene::{Copy, Scene, person, restore_request, token};
@@ -80,7 +79,16 @@ pub(crate) const OF_SOURCES: &[Row] = rows! {
         std::fs::create_dir_all(&folder).unwrap();
         s.ask_backup(&BackupRequest::manual(folder.display().to_string())).await
     };
-    "asked_backups" [See] |s, _x, _c| s.asked_backups("world");
+    "backups_page of-source" [See] |s, _x, _c| async move {
+        let filter = BackupFilter { source: Some("world".into()), ..BackupFilter::default() };
+        s.backups_page(&filter, None, 10).await
+    };
+    "jobs_page of-source" [See] |s, _x, _c| async move {
+        let filter = JobFilter { source: Some("world".into()), ..JobFilter::default() };
+        s.jobs_page(&filter, None, 10).await
+    };
+    "asked_backups" [See] |s, _x, _c| s.asked_backups("world", 0, 20);
+    "asked_backup" [See] |s, x, _c| s.asked_backup("world", &x.asked);
     "allowance" [See] |s, _x, _c| s.allowance("world", 600_000);
     "is_restoring" [See] |s, _x, _c| s.is_restoring("world");
     "dismiss_backup" [See, Delete] |s, x, _c| s.dismiss_backup("world", &x.asked);
@@ -186,6 +194,7 @@ pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
     "remember_address" [Settings] |s, _x, _c| s.remember_address();
     "check_catalog" [Repository] |s, _x, _c| s.check_catalog();
     "list_audit" [Audit] |s, _x, _c| s.list_audit(5);
+    "audit_page" [Audit] |s, _x, _c| s.audit_page(None, 5);
     "check_audit" [Audit] |s, _x, _c| s.check_audit();
     "add_person" [People] |s, _x, _c| async move { s.add_person(&person("new", Role::Viewer)).await };
     "list_people" [People] |s, _x, _c| s.list_people();
@@ -233,6 +242,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("list_approvals", LISTS),
     ("list_sources", LISTS),
     ("list_jobs", LISTS),
+    ("sources_ending", LISTS),
     ("find", LISTS),
     ("change_password", OWN),
     ("begin_totp", OWN),

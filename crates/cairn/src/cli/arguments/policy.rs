@@ -123,6 +123,9 @@ pub(crate) struct Serve {
     /// Address of a proxy whose X-Forwarded-For is believed; repeatable
     #[arg(long = "trust-proxy", value_name = "ADDRESS")]
     pub(crate) trusted: Vec<std::net::IpAddr>,
+    /// Requests a minute for each token, or each address without one; 0: no limit; default: 720 [env: CAIRN_RATE_LIMIT]
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u32>,
     /// Do what is due and queued now, then end: for cron and timers
     #[arg(long)]
     pub(crate) once: bool,
