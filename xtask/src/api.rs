@@ -134,8 +134,8 @@ impl House {
             .map_err(|error| format!("the server says nothing: {error}"))?;
         // What it says later must not fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::stderr()));
-        let words = line.split_whitespace();
-        let address = words.filter_map(|word| word.strip_prefix("http://")).next();
+        let mut words = line.split_whitespace();
+        let address = words.find_map(|word| word.strip_prefix("http://"));
         let address = address.and_then(|rest| rest.trim_end_matches(':').split('/').next());
         let served = Served {
             child,

@@ -130,13 +130,13 @@ impl Known {
             .values()
             .filter(|row| row.ended.is_none() && !pulses.contains_key(&row.id));
         let ids: Vec<String> = changed.chain(over).map(|row| row.id.clone()).collect();
-        let mut changes = Vec::new();
+        let mut told = Vec::new();
         for id in ids {
             let log = pulses.get(&id).map_or(i64::MAX, |row| row.log);
-            changes.extend(house.change(&id, log, now).await?);
+            told.extend(house.change(&id, log, now).await?);
         }
         self.pulses = pulses;
-        Ok(changes)
+        Ok(told)
     }
 }
 

@@ -136,8 +136,8 @@ impl Service {
 
     pub(crate) async fn reach(&self) -> Result<Reach> {
         let sight = self.sight().await?;
-        let sees = |relation: &Relation| sight.judges(Permission::See, *relation, None);
-        let seen: Vec<Relation> = Relation::ALL.iter().copied().filter(sees).collect();
+        let in_sight = |relation: &Relation| sight.judges(Permission::See, *relation, None);
+        let seen: Vec<Relation> = Relation::ALL.iter().copied().filter(in_sight).collect();
         let sources = match seen[..] {
             [Relation::None, ..] => vec![Within::Sources],
             [one, .., other] => vec![sight.granted(one, other)],

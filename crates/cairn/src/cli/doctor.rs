@@ -37,7 +37,8 @@ impl Finding {
 }
 
 pub(crate) async fn doctor(configuration: &Configuration, output: Output) -> Result<u8> {
-    let settings = settings(configuration);
+    let mut settings = settings(configuration);
+    settings.extend(limits(configuration));
     let findings = examine(configuration).await;
     let is_well = findings.iter().all(|finding| finding.ok);
     let setting = |(name, value, origin): &(&str, String, &Origin)| json!({"name": name, "value": value, "origin": origin.to_string()});
@@ -114,14 +115,6 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
             &configuration.workers.origin,
         ),
         (
-            "rate limit",
-            match configuration.rate_limit.value {
-                0 => "none".to_owned(),
-                most => format!("{most} requests a minute"),
-            },
-            &configuration.rate_limit.origin,
-        ),
-        (
             "time zone",
             configuration.time_zone.value.clone(),
             &configuration.time_zone.origin,
@@ -133,16 +126,22 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
             configuration.mail_from.value.clone(),
             &configuration.mail_from.origin,
         ),
-        (
-            "upload limit",
-            configuration.upload_limit.value.to_string(),
-            &configuration.upload_limit.origin,
-        ),
-        (
-            "url",
-            or(&configuration.url.value, "none: letters have no links"),
-            &configuration.url.origin,
-        ),
+    ]
+}
+
+/// What holds for those who come by the network.
+fn limits(configuration: &Configuration) -> [(&'static str, String, &Origin); 3] {
+    let rate = match configuration.rate_limit.value {
+        0 => "none".to_owned(),
+        most => format!("{most} requests a minute"),
+    };
+    let upload = configuration.upload_limit.value.to_string();
+    let url = configuration.url.value.clone();
+    let url = url.unwrap_or_else(|| "none: letters have no links".to_owned());
+    [
+        ("rate limit", rate, &configuration.rate_limit.origin),
+        ("upload limit", upload, &configuration.upload_limit.origin),
+        ("url", url, &configuration.url.origin),
     ]
 }
 

@@ -35,7 +35,7 @@ impl Gated {
             "correct horse battery staple",
         );
         instance.ok(&["person", "grant", "olga", "world", "--owner"]);
-        let token = crate::api::person(&instance, "chief", "administrator");
+        let token = crate::house::person(&instance, "chief", "administrator");
         fs::write(world.join("level.dat"), b"griefed").unwrap();
         let served = Served::start_with(&instance, &["--url", "https://backup.example.org"]);
         Gated {

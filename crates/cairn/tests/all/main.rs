@@ -6,6 +6,7 @@
 )]
 
 mod api;
+mod api_ways;
 mod app;
 mod app_backups;
 mod app_uploads;
@@ -14,6 +15,7 @@ mod archives;
 mod consent;
 mod folder;
 mod guarded;
+mod house;
 mod instance;
 mod killed;
 mod panel;

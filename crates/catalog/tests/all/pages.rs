@@ -83,7 +83,7 @@ fn within(number: usize) -> (Within, impl Fn(usize) -> bool) {
         2 => granted(FEW, ["granted", "owner"]),
         3 => granted(MANY, ["granted", "owner"]),
         4 => granted(MANY, ["owner", "owner"]),
-        place if place == 5 => Within::Nowhere,
+        5 => Within::Nowhere,
         place => Within::Source(format!("s{}", place - 5)),
     };
     // The source of number 0 is none.

@@ -178,8 +178,8 @@ async fn sources(catalog: &Catalog) {
     assert_eq!(catalog.list_sources().await.unwrap().len(), 1);
 }
 
-async fn backups(catalog: &Catalog) {
-    let row = |id: &str, created| BackupRow {
+fn backup(id: &str, created: i64) -> BackupRow {
+    BackupRow {
         id: id.into(),
         source: "s1".into(),
         source_name: "a".into(),
@@ -201,13 +201,16 @@ async fn backups(catalog: &Catalog) {
         job: Some("j".into()),
         state: "ok".into(),
         warnings: "[]".into(),
-    };
+    }
+}
+
+async fn backups(catalog: &Catalog) {
     for (id, created) in [("b1", 10), ("b2", 20), ("b3", 15)] {
-        catalog.add_backup(&row(id, created)).await.unwrap();
+        catalog.add_backup(&backup(id, created)).await.unwrap();
     }
     let twice = BackupRow {
         snapshot: "snapshot of b1".into(),
-        ..row("b4", 1)
+        ..backup("b4", 1)
     };
     assert_eq!(
         catalog.add_backup(&twice).await.unwrap_err().kind(),

@@ -4,6 +4,7 @@
 //! was planned is a step of the journal: a job that is gone on with neither imports again nor plans anew, and needs the uploaded file no more.
 
 use catalog::jobs::JobRow;
+use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Mode, Permission, Problem, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,14 +34,7 @@ impl Service {
         self.may(Permission::Import, Some(&source.id)).await?;
         self.may(Permission::Restore, Some(&source.id)).await?;
         // Refused at once what would be refused after all the work.
-        if policy_of(&source)?.gates.approval.is_some() {
-            let message = format!(
-                "“{}” is restored only with its owner's approval of the plan",
-                source.name
-            );
-            return Err(Problem::new(Kind::Refused, message)
-                .hint("import the archive as a backup, and ask for a restore of that"));
-        }
+        check_no_approval(&source)?;
         self.check_standstill(&source).await?;
         self.hand_over(received, &source, request, Order::RestoreUpload)
             .await
@@ -109,7 +103,10 @@ impl Service {
             typed: self.word_to_type(&plan, &target).await?,
             ..request
         };
-        self.check_gates(&request, &plan, &target).await?;
+        // The policy may have changed since it was asked for.
+        if let Some(source) = self.check_gates(&request, &plan, &target).await? {
+            check_no_approval(&source)?;
+        }
         self.audit("restore", &order.source, &plan.hash).await?;
         let planned = Planned {
             order: RestoreOrder {
@@ -142,4 +139,17 @@ impl Service {
         self.blocking(move || journal.record(UPLOAD_STEP, true, planned))
             .await
     }
+}
+
+/// Nobody can approve a plan that is made and carried out in one go.
+fn check_no_approval(source: &SourceRow) -> Result<()> {
+    if policy_of(source)?.gates.approval.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "“{}” is restored only with its owner's approval of the plan",
+        source.name
+    );
+    Err(Problem::new(Kind::Refused, message)
+        .hint("import the archive as a backup, and ask for a restore of that"))
 }

@@ -58,7 +58,7 @@ fn job(number: usize) -> NewJob {
     NewJob {
         id: id(0x5000 + number),
         kind: ["backup", "verify"][number % 2].into(),
-        source: (number % 5 > 0).then(|| source(number % 5).id),
+        source: (!number.is_multiple_of(5)).then(|| source(number % 5).id),
         alone: false,
         node: "elsewhere".into(),
         request: "{}".into(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use model::{Cancel, Kind, Lapse, Problem, Progress, Result};
 use serde_json::json;
+use service::RestoreRequest;
 use service::UploadRequest;
 
 use crate::house::{House, run};
@@ -75,6 +76,10 @@ fn d04_an_upload_is_restored_in_one_step_with_a_safety_backup_and_can_be_undone(
             .plan_undo(Some(&job), &progress, &cancel)
             .await
             .unwrap();
+        let request = RestoreRequest {
+            typed: house.service.word_to_type(&plan, &target).await.unwrap(),
+            ..request
+        };
         let undo = house
             .service
             .restore(&request, &plan, &target, &progress, &cancel);

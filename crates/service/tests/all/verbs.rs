@@ -154,7 +154,7 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
         s.restore(&restore_request(&x.backup, None), &x.plan, &x.target, &busy().0, &busy().1).await
     };
     "show_plan" [See] |s, x, _c| s.show_plan(&x.plan.id);
-    "run_plan" [See, Restore] |s, x, _c| s.run_plan(&x.plan.id, &x.plan.hash);
+    "run_plan" [See, Restore] |s, x, _c| s.run_plan(&x.plan.id, &x.plan.hash, Some("world".into()));
     "ask_resume" [Restore] |s, x, _c| s.ask_resume(Some(&x.stopped));
     "resume" [Restore] |s, x, _c| async move { s.resume(Some(&x.stopped), &busy().0, &busy().1).await };
     "plan_undo" [Restore, See, Restore] |s, x, _c| async move { s.plan_undo(Some(&x.restored), &busy().0, &busy().1).await };

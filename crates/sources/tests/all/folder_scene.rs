@@ -72,6 +72,7 @@ impl Scene {
             parts: Vec::new(),
             paths: Vec::new(),
             mode,
+            deep: false,
             hash: String::new(),
             created: 0,
             expires: 0,

@@ -32,6 +32,7 @@ fn planned(world: &World, tree: &MemoryTree, wanted: &Wanted) -> Result<Plan> {
         parts: wanted.parts.clone(),
         paths: Vec::new(),
         mode: wanted.mode,
+        deep: wanted.deep,
         hash: String::new(),
         created: 0,
         expires: 0,

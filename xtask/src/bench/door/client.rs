@@ -94,7 +94,7 @@ impl Client {
     }
 
     fn pass_on(&mut self, mut left: u64, piece: &mut dyn FnMut(&[u8]) -> Outcome) -> Outcome {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         while left > 0 {
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             let read = self
