@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::instance::{Instance, finished};
 use crate::served::Served;
@@ -218,4 +218,81 @@ fn an_address_that_is_none_is_refused_by_name() {
             .unwrap(),
     );
     assert!(run.out.contains("https://b.example.org"), "{}", run.out);
+}
+
+/// The same with a server that writes this to its world when it is stopped; each stop is a line in `stops`.
+fn gated_server(saves: &str) -> Instance {
+    let instance = Instance::new();
+    let world = instance.make_world();
+    let (running, stops) = (instance.path("running"), instance.path("stops"));
+    let mut save = format!("rm {}; echo stop >> {}", running.display(), stops.display());
+    if !saves.is_empty() {
+        save.push_str(&format!("; echo {saves} > {}", world.join("level.dat").display()));
+    }
+    let guard = json!({
+        "probe": {"by": "command", "command": ["test", "-e", running]},
+        "stop": {"do": "command", "command": ["sh", "-c", save]},
+        "start": {"do": "command", "command": ["touch", running]},
+    });
+    let guard = guard.to_string();
+    instance.ok(&[
+        "source", "add", "folder", "world", "./world", "--guard", &guard, "--stop",
+    ]);
+    instance.ok(&["backup", "world"]);
+    instance.ok(&["policy", "set", "world", "gates.approval={}"]);
+    fs::write(&running, b"").unwrap();
+    fs::write(world.join("level.dat"), b"griefed").unwrap();
+    instance
+}
+
+fn stops(instance: &Instance) -> usize {
+    let text = fs::read_to_string(instance.path("stops")).unwrap_or_default();
+    text.lines().count()
+}
+
+#[test]
+fn a_server_is_stopped_only_for_what_was_approved_and_is_still_so() {
+    let instance = gated_server("saved");
+    let waiting = ask(&instance);
+    assert_eq!(stops(&instance), 0, "it runs while somebody thinks");
+    fs::write(instance.path("world/level.dat"), b"played on").unwrap();
+    instance.fails(22, &["approve", text(&waiting["approval"]), "--name", "world"]);
+    assert_eq!((stops(&instance), level(&instance)), (0, b"played on".to_vec()));
+    let waiting = ask(&instance);
+    instance.ok(&["approve", text(&waiting["approval"]), "--name", "world"]);
+    assert_eq!((stops(&instance), level(&instance)), (1, b"level one".to_vec()));
+    assert!(instance.path("running").exists(), "and is started again");
+}
+
+#[test]
+fn an_approved_restore_killed_at_any_record_of_its_journal_is_resumed() {
+    let mut deaths = 0;
+    for number in 1.. {
+        let mut died = false;
+        for at in [format!("{number}-"), number.to_string()] {
+            let instance = gated_server("");
+            let waiting = ask(&instance);
+            let output = instance
+                .command()
+                .args(["approve", text(&waiting["approval"]), "--name", "world"])
+                .env("CAIRN_TEST_DIE_AT_RECORD", &at)
+                .output()
+                .unwrap();
+            if output.status.success() {
+                continue;
+            }
+            died = true;
+            deaths += 1;
+            let job = text(&waiting["job"]);
+            assert_eq!(instance.ok(&["status", job])["state"], "interrupted", "{at}");
+            assert_eq!(instance.ok(&["approve", "--all"])[0]["state"], "used", "{at}");
+            instance.ok(&["resume", job]);
+            assert_eq!(level(&instance), b"level one", "{at}");
+            assert!(instance.path("running").exists(), "{at}");
+        }
+        if !died {
+            break;
+        }
+    }
+    assert!(deaths >= 6, "only {deaths}");
 }
