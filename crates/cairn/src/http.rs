@@ -84,13 +84,7 @@ pub(crate) fn router(door: Door) -> Router {
 /// Serves until told to leave.
 pub(crate) async fn serve(door: Door, listener: TcpListener, stop: Cancel) -> Result<()> {
     let log = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
-        // The path of a download is a secret.
-        let path = request.uri().path();
-        let path = if path.contains("/download/") {
-            "/download/…"
-        } else {
-            path
-        };
+        let path = without_secret(request.uri().path());
         tracing::info_span!("http", method = %request.method(), path)
     });
     let app = router(door)
@@ -119,5 +113,34 @@ pub(crate) async fn serve(door: Door, listener: TcpListener, stop: Cancel) -> Re
     tokio::select! {
         done = serving => done.map_err(|error| Problem::io("the HTTP server ended", error)),
         () = late => Ok(()),
+    }
+}
+
+/// The path of a download, and of an approval's link, is a secret.
+fn without_secret(path: &str) -> String {
+    const SECRET: [&str; 3] = ["/download/", "/a/", "/api/links/"];
+    let found = SECRET
+        .iter()
+        .find_map(|before| path.find(before).map(|at| at + before.len()));
+    match found {
+        Some(end) => format!("{}…", &path[..end]),
+        None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_paths_are_not_logged() {
+        for (path, logged) in [
+            ("/download/abc", "/download/…"),
+            ("/cairn/a/abc", "/cairn/a/…"),
+            ("/api/links/abc/approve", "/api/links/…"),
+            ("/api/backups/latest", "/api/backups/latest"),
+        ] {
+            assert_eq!(without_secret(path), logged);
+        }
     }
 }

@@ -151,7 +151,7 @@ async fn list_backups(
 
 /// Asks for a backup.
 #[utoipa::path(post, path = "/api/backups", tag = "backups", request_body = NewBackup,
-    params(("Idempotency-Key" = Option<String>, Header)),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 202, description = "It is a job.", body = Queued)))]
 async fn make_backup(
     Who(service): Who,
@@ -212,7 +212,7 @@ async fn unlock_backup(Who(service): Who, At(backup): At<String>) -> Result<Json
 
 /// Reads every byte of it back.
 #[utoipa::path(post, path = "/api/backups/{backup}/verify", tag = "backups",
-    params(("backup" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    params(("backup" = String, Path), ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     responses((status = 202, description = "It is a job.", body = Queued)))]
 async fn verify_backup(
     Who(service): Who,
@@ -247,7 +247,7 @@ async fn make_link(
 
 /// Plans a restore: what would be deleted, created, updated. Nothing is changed; `POST /api/plans/{plan}/run` carries it out.
 #[utoipa::path(post, path = "/api/backups/{backup}/restore", tag = "restores",
-    params(("backup" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = RestoreFields,
+    params(("backup" = String, Path), ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = RestoreFields,
     responses((status = 201, description = "The plan.", body = PlanDocument)))]
 async fn plan_restore(
     Who(service): Who,

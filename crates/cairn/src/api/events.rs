@@ -16,6 +16,7 @@ use model::{Problem, Result};
 use serde::Serialize;
 use service::{Change, Listener, Service};
 use tokio::sync::mpsc;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,6 +31,18 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
         .routes(routes!(events))
         .routes(routes!(job_events))
+}
+
+/// An event, field by field as it is sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is sent line by line")]
+struct EventDocument {
+    /// `job`, `log`, `end`, or `problem`.
+    event: String,
+    /// What is sent as `Last-Event-ID` to go on after this one.
+    id: Option<String>,
+    /// JSON: a job, a line of its log, or a problem.
+    data: String,
 }
 
 /// What is on its way to one who listens.
@@ -72,7 +85,7 @@ fn farewell(problem: &Problem) -> Event {
 
 /// Tells of every job that one may see: `event: job`, with the job as it looks now. Begins with what is not over.
 #[utoipa::path(get, path = "/api/events", tag = "jobs", params(("Last-Event-ID" = Option<String>, Header)),
-    responses((status = 200, description = "Events.", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "Events.", content_type = "text/event-stream", body = EventDocument)))]
 async fn events(
     State(door): State<Door>,
     Who(service): Who,
@@ -107,7 +120,7 @@ async fn events(
 /// Tells of one job: `event: log` for each line, `event: job` when it looks otherwise, and `event: end` when it is over.
 #[utoipa::path(get, path = "/api/jobs/{job}/events", tag = "jobs",
     params(("job" = String, Path), ("Last-Event-ID" = Option<String>, Header)),
-    responses((status = 200, description = "Events.", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "Events.", content_type = "text/event-stream", body = EventDocument)))]
 async fn job_events(
     State(door): State<Door>,
     Who(service): Who,

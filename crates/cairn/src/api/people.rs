@@ -92,6 +92,7 @@ struct PersonFields {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SetPassword {
+    #[schema(min_length = 8)]
     password: String,
 }
 
@@ -101,7 +102,7 @@ async fn list_people(Who(service): Who) -> Result<Json<Vec<PersonView>>, Wrong> 
 }
 
 #[utoipa::path(post, path = "/api/people", tag = "people", request_body = NewPersonFields,
-    params(("Idempotency-Key" = Option<String>, Header)), responses((status = 201, body = PersonView)))]
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")), responses((status = 201, body = PersonView)))]
 async fn add_person(
     Who(service): Who,
     Fields(fields): Fields<NewPersonFields>,

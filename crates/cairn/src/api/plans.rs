@@ -137,7 +137,7 @@ async fn show_plan(Who(service): Who, At(plan): At<String>) -> Result<Json<PlanD
 
 /// Carries a plan out: a safety backup first, then exactly this. When what is there has changed since, it stops and says so.
 #[utoipa::path(post, path = "/api/plans/{plan}/run", tag = "restores",
-    params(("plan" = String, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = RunFields,
+    params(("plan" = String, Path), ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")), request_body = RunFields,
     responses((status = 202, description = "It is a job.", body = Queued)))]
 async fn run_plan(
     Who(service): Who,

@@ -85,7 +85,7 @@ async fn list_sources(Who(service): Who) -> Result<Json<Vec<Source>>, Wrong> {
 
 /// Begins to protect something.
 #[utoipa::path(post, path = "/api/sources", tag = "sources", request_body = NewSource,
-    params(("Idempotency-Key" = Option<String>, Header)), responses((status = 201, body = Source)))]
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")), responses((status = 201, body = Source)))]
 async fn add_source(
     Who(service): Who,
     Fields(new): Fields<NewSource>,
