@@ -6,7 +6,7 @@
 //! Rules: an unknown key in the file is an error that names it; a secret file that others can read is refused;
 //! a secret is never shown, only where it came from.
 
-mod layers;
+mod defaults;
 mod mail;
 mod secrets;
 
@@ -20,12 +20,12 @@ use model::{Problem, Result};
 use serde::Deserialize;
 use service::notify::Net;
 
-use layers::Layers;
+use defaults::{
+    USUAL_RATE, absolute, default_data, default_workers, default_zone, parse_rate, parse_workers,
+};
 pub(crate) use mail::mail_server;
+use secrets::secret_command;
 pub(crate) use secrets::{secret_file, secret_key};
-
-/// Requests a minute, as game-server panels allow.
-const USUAL_RATE: u32 = 720;
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -230,6 +230,117 @@ impl Configuration {
     }
 }
 
+struct Layers<'a> {
+    environment: &'a Environment,
+    path: PathBuf,
+}
+
+impl Layers<'_> {
+    fn variable(&self, name: &str) -> Option<&String> {
+        self.environment.get(name).filter(|value| !value.is_empty())
+    }
+
+    fn pick<T>(
+        &self,
+        name: &'static str,
+        file: Option<T>,
+        parse: impl Fn(&str) -> Result<T>,
+        default: impl Fn() -> T,
+    ) -> Result<Setting<T>> {
+        if let Some(text) = self.variable(name) {
+            let value =
+                parse(text).map_err(|problem| problem.context(format!("environment variable {name}")))?;
+            return Ok(Setting {
+                value,
+                origin: Origin::Environment(name),
+            });
+        }
+        Ok(match file {
+            Some(value) => Setting {
+                value,
+                origin: Origin::File(self.path.clone()),
+            },
+            None => Setting {
+                value: default(),
+                origin: Origin::Default,
+            },
+        })
+    }
+
+    fn text(
+        &self,
+        name: &'static str,
+        file: Option<String>,
+        default: impl Fn() -> String,
+    ) -> Result<Setting<String>> {
+        self.pick(name, file, |text| Ok(text.to_owned()), default)
+    }
+
+    fn optional(&self, name: &'static str, file: Option<String>) -> Setting<Option<String>> {
+        if let Some(text) = self.variable(name) {
+            return Setting {
+                value: Some(text.clone()),
+                origin: Origin::Environment(name),
+            };
+        }
+        let origin = if file.is_some() {
+            Origin::File(self.path.clone())
+        } else {
+            Origin::Default
+        };
+        Setting { value: file, origin }
+    }
+
+    fn secret(
+        &self,
+        [plain, from_file, from_command]: [&'static str; 3],
+        file_key: Option<PathBuf>,
+        command_key: Option<String>,
+    ) -> Result<Setting<Option<Hidden>>> {
+        let found = |text: String, origin| {
+            Ok(Setting {
+                value: Some(Hidden(text)),
+                origin,
+            })
+        };
+        if let Some(text) = self.variable(plain) {
+            return found(text.clone(), Origin::Environment(plain));
+        }
+        if let Some(path) = self.variable(from_file) {
+            return found(secret_file(Path::new(path))?, Origin::Environment(from_file));
+        }
+        if let Some(command) = self.variable(from_command) {
+            return found(secret_command(command)?, Origin::Environment(from_command));
+        }
+        if let Some(path) = file_key {
+            return found(secret_file(&path)?, Origin::File(self.path.clone()));
+        }
+        if let Some(command) = command_key {
+            return found(secret_command(&command)?, Origin::File(self.path.clone()));
+        }
+        Ok(Setting {
+            value: None,
+            origin: Origin::Default,
+        })
+    }
+
+    /// An SMTP address may hold a password, so it counts as a secret; in the file only without one.
+    fn smtp(&self, file: Option<String>) -> Result<Setting<Option<Hidden>>> {
+        let secret = self.secret(
+            ["CAIRN_SMTP", "CAIRN_SMTP_FILE", "CAIRN_SMTP_COMMAND"],
+            None,
+            None,
+        )?;
+        match file {
+            Some(address) if secret.value.is_none() => Ok(Setting {
+                value: Some(Hidden(address)),
+                origin: Origin::File(self.path.clone()),
+            }),
+            _ => Ok(secret),
+        }
+    }
+}
+
 fn file_path(flags: &Flags, environment: &Environment) -> Result<Option<PathBuf>> {
     let named = flags
         .config
@@ -264,41 +375,4 @@ fn read_file(path: &Path) -> Result<File> {
         Problem::invalid(format!("{}: {}", path.display(), error.to_string().trim_end()))
             .hint("`cairn doctor` lists the keys that exist and the values in force")
     })
-}
-
-fn parse_workers(text: &str) -> Result<usize> {
-    match text.parse() {
-        Ok(n @ 1..=64) => Ok(n),
-        _ => Err(Problem::invalid(format!("“{text}” is not a number of workers")).hint("1 to 64")),
-    }
-}
-
-fn parse_rate(text: &str) -> Result<u32> {
-    text.parse().map_err(|_| {
-        Problem::invalid(format!("“{text}” is not a number of requests a minute")).hint("720; 0 for no limit")
-    })
-}
-
-fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-fn default_zone() -> String {
-    jiff::tz::TimeZone::system()
-        .iana_name()
-        .unwrap_or("UTC")
-        .to_owned()
-}
-
-fn default_data(environment: &Environment) -> PathBuf {
-    match (environment.get("XDG_DATA_HOME"), environment.get("HOME")) {
-        (Some(base), _) if Path::new(base).is_absolute() => Path::new(base).join("cairn"),
-        (_, Some(home)) => Path::new(home).join(".local/share/cairn"),
-        _ => PathBuf::from("/var/lib/cairn"),
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|error| Problem::io(format!("cannot resolve {}", path.display()), error))
 }

@@ -6,6 +6,7 @@
 )]
 
 mod archives;
+mod demo;
 mod folder;
 mod guarded;
 mod instance;
