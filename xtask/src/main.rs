@@ -26,8 +26,9 @@ const USAGE: &str = "\
 cargo xtask <verb>
 
   api [--seconds N]      the HTTP API against its own description
-  bench [engine|cairn]   whole programs against each other; writes bench/RESULTS.md
-  demo [--data DIR]      a throw-away instance with backups and a mishap, to try things on
+  bench [engine|cairn]   whole programs against each other; writes its section of bench/RESULTS.md
+  bench [spine|door]     the catalog where it is full, and the serving process from outside; likewise
+  demo [--data DIR]      build, then `cairn demo`: a throw-away instance with a sample game server, to try things on
   dist                   build the archive that people download
   docs [--check]         write the pages that are made from the program, or check that they are current
   test [--all] [-- …]    run every test that the installed tools allow; --all installs what is missing

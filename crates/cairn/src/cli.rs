@@ -7,6 +7,7 @@ mod archives;
 pub(crate) mod arguments;
 mod backups;
 mod care;
+mod demo;
 mod doctor;
 mod jobs;
 mod people;
@@ -50,7 +51,10 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
         data: global.data.clone(),
         repository,
     };
-    let environment = environment();
+    let environment = match &arguments.command {
+        Command::Demo(_) => demo::only_harmless(environment()),
+        _ => environment(),
+    };
     let configuration = Configuration::load(&flags, &environment)?;
     start_log(global, &configuration)?;
     for name in unknown_variables(&environment) {
@@ -67,6 +71,9 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
 async fn dispatch(arguments: Arguments, configuration: &Configuration, output: Output) -> Result<u8> {
     if let Command::Doctor = arguments.command {
         return doctor::doctor(configuration, output).await;
+    }
+    if let Command::Demo(words) = &arguments.command {
+        return demo::demo(words, arguments.global.data.as_deref(), configuration, output).await;
     }
     let mut options = options(configuration)?;
     if let Command::Recover(words) = &arguments.command
@@ -136,6 +143,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Token(words) => people::token(service, words, output).await,
         Command::Audit(words) => care::audit(service, &words, output).await,
         Command::Doctor
+        | Command::Demo(_)
         | Command::Serve(_)
         | Command::Completions(_)
         | Command::Man(_)

@@ -22,13 +22,12 @@ use serde::Deserialize;
 use service::notify::Net;
 
 pub(crate) use defaults::address;
-use defaults::{absolute, default_data, default_workers, default_zone, parse_rate, parse_workers};
+use defaults::{
+    USUAL_RATE, absolute, default_data, default_workers, default_zone, parse_rate, parse_workers,
+};
 use layers::Layers;
 pub(crate) use mail::mail_server;
 pub(crate) use secrets::{secret_file, secret_key};
-
-/// Requests a minute, as game-server panels allow.
-const USUAL_RATE: u32 = 720;
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]

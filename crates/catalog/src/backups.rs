@@ -125,7 +125,11 @@ fn insert(row: &BackupRow) -> sqlx::query::Query<'_, sqlx::Any, <sqlx::Any as sq
 
 impl Catalog {
     pub async fn add_backup(&self, row: &BackupRow) -> Result<()> {
-        self.add_backups(std::slice::from_ref(row)).await
+        insert(row)
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("remember a backup"))
     }
 
     /// All of them or none.

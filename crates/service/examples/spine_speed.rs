@@ -11,7 +11,7 @@ use catalog::Catalog;
 use catalog::grants::GrantRow;
 use catalog::jobs::Claim;
 use catalog::schedules::ScheduleRow;
-use model::{Entitlement, JobState, Problem, Reason, Result, Role};
+use model::{Entitlement, Problem, Result, Role};
 use serde_json::{Value, json};
 use service::{BackupFilter, Caller, JobFilter, NewPerson, NewToken, Options, Service, Via};
 
@@ -137,12 +137,12 @@ async fn lookups(service: &Service) -> Result<Vec<Value>> {
 async fn pages(service: &Service, whose: &str) -> Result<Vec<Value>> {
     let everything = BackupFilter::default();
     let by_hand = BackupFilter {
-        reason: Some(Reason::Manual),
+        reason: Some("manual".to_owned()),
         ..BackupFilter::default()
     };
     let middle = middle(service).await?;
     let failed = JobFilter {
-        state: Some(JobState::Failed),
+        state: Some("failed".to_owned()),
         ..JobFilter::default()
     };
     let backups = async |filter: &BackupFilter, cursor: Option<&str>| {

@@ -4,6 +4,8 @@
 //! it. Rules: forward only; what comes or goes meanwhile moves nothing, so that all pages together are the list; a cursor of another list is
 //! refused. A list as a whole is one long page: there is one way to read it.
 
+use std::str::FromStr;
+
 use catalog::audit::AuditRow;
 use catalog::backup_pages::Which;
 use catalog::backups::BackupRow;
@@ -33,7 +35,8 @@ pub struct Page<T> {
 pub struct BackupFilter {
     /// Name or id of a source.
     pub source: Option<String>,
-    pub reason: Option<Reason>,
+    /// A word of `model::Reason`.
+    pub reason: Option<String>,
     /// `ok` or `missing`.
     pub state: Option<String>,
 }
@@ -43,8 +46,10 @@ pub struct BackupFilter {
 pub struct JobFilter {
     /// Name or id of a source.
     pub source: Option<String>,
-    pub kind: Option<JobKind>,
-    pub state: Option<JobState>,
+    /// A word of `model::JobKind`.
+    pub kind: Option<String>,
+    /// A word of `model::JobState`.
+    pub state: Option<String>,
 }
 
 /// Which list a cursor belongs to.
@@ -122,6 +127,15 @@ fn check_limit(limit: u32) -> Result<()> {
     )))
 }
 
+/// A word of a closed set, or a problem that names the known ones.
+fn word<T: FromStr<Err = Problem>>(
+    text: Option<&str>,
+    word: impl Fn(T) -> &'static str,
+) -> Result<Option<String>> {
+    text.map(|text| text.parse().map(|known| word(known).to_owned()))
+        .transpose()
+}
+
 /// Several lists as one, the newest first.
 fn merge<T>(mut rows: Vec<T>, lists: usize, most: i64, place: impl Fn(&T) -> After) -> Vec<T> {
     if lists > 1 {
@@ -165,7 +179,7 @@ impl Service {
             None => self.reach().await?.sources,
         };
         let which = Which {
-            reason: filter.reason.map(|reason| reason.word().to_owned()),
+            reason: word(filter.reason.as_deref(), Reason::word)?,
             state: filter.state.clone(),
             ordinary: false,
         };
@@ -209,8 +223,8 @@ impl Service {
         };
         self.reap().await?;
         let which = job_pages::Which {
-            kind: filter.kind.map(|kind| kind.word().to_owned()),
-            state: filter.state.map(|state| state.word().to_owned()),
+            kind: word(filter.kind.as_deref(), JobKind::word)?,
+            state: word(filter.state.as_deref(), JobState::word)?,
         };
         let mut rows = Vec::new();
         for within in &within {

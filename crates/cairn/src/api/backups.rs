@@ -140,7 +140,7 @@ async fn list_backups(
 ) -> Result<Json<Page<BackupView>>, Wrong> {
     let filter = BackupFilter {
         source: which.source,
-        reason: which.reason,
+        reason: which.reason.map(|reason| reason.word().to_owned()),
         ..BackupFilter::default()
     };
     let page = service

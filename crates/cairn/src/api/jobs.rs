@@ -76,8 +76,8 @@ struct After {
 async fn list_jobs(Who(service): Who, Queried(which): Queried<Which>) -> Result<Json<Page<JobView>>, Wrong> {
     let filter = JobFilter {
         source: which.source,
-        kind: which.kind,
-        state: which.state,
+        kind: which.kind.map(|kind| kind.word().to_owned()),
+        state: which.state.map(|state| state.word().to_owned()),
     };
     let page = service
         .jobs_page(&filter, which.cursor.as_deref(), pages::limit(which.limit)?)

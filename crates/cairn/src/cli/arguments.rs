@@ -25,7 +25,7 @@ pub(crate) use policy::{PolicyCommand, RoleWord, ScheduleCommand, Serve};
 pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
 pub(crate) use restore::{Approve, Going, ModeWord, Restore, Resume, Undo};
 pub(crate) use source::{AddSource, EditSource, FolderSettings, SourceCommand};
-pub(crate) use work::{Audit, Completions, Job, Jobs, Logs, Man, Status};
+pub(crate) use work::{Audit, Completions, Demo, Job, Jobs, Logs, Man, Status};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Carry jobs out and run schedules, until it is told to leave
     Serve(Serve),
+    /// A throw-away instance with a sample game server, to try things on
+    Demo(Demo),
     /// Care for the repository
     #[command(subcommand)]
     Repository(RepositoryCommand),

@@ -30,6 +30,9 @@ pub(super) fn parse_workers(text: &str) -> Result<usize> {
     }
 }
 
+/// Requests a minute, as game-server panels allow.
+pub(super) const USUAL_RATE: u32 = 720;
+
 pub(super) fn parse_rate(text: &str) -> Result<u32> {
     text.parse().map_err(|_| {
         Problem::invalid(format!("“{text}” is not a number of requests a minute")).hint("720; 0 for no limit")

@@ -13,6 +13,7 @@ mod app_uploads;
 mod approvals;
 mod archives;
 mod consent;
+mod demo;
 mod folder;
 mod guarded;
 mod house;

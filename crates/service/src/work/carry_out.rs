@@ -3,6 +3,7 @@
 //! Rules: the lease is renewed while the work goes on; who lost it stops and writes nothing more. A wish to stop is looked for twice a
 //! second. A process that leaves in good order gives its job back to the queue; what was done is found again by whoever takes it on.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -126,14 +127,19 @@ impl Service {
         watch: &Watch,
         work: impl Future<Output = Result<Value>>,
     ) -> Result<Value> {
-        tokio::pin!(work);
+        // Both go on at once: a beat that waits for the catalog's one writing connection must not stop the work that holds it.
+        tokio::select! {
+            outcome = work => outcome,
+            never = self.keep_lease(job, watch) => match never {},
+        }
+    }
+
+    /// Renews the lease, tells how far the work is, and hands on the wish to stop; until it is dropped.
+    async fn keep_lease(&self, job: &JobRow, watch: &Watch) -> Infallible {
         let mut phase = String::new();
         let mut until = job.lease_until.unwrap_or(0);
         loop {
-            tokio::select! {
-                outcome = &mut work => return outcome,
-                () = tokio::time::sleep(BEAT) => {}
-            }
+            tokio::time::sleep(BEAT).await;
             let seen = watch.progress.seen();
             if seen.phase != phase {
                 phase.clone_from(&seen.phase);
@@ -236,4 +242,43 @@ pub(crate) fn read<T: DeserializeOwned>(result: Value) -> Result<T> {
 pub(crate) fn value(result: impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(result)
         .map_err(|error| Problem::internal(format!("a result cannot be written: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::journal::StepRow;
+
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test]
+    async fn a_beat_waits_for_work_that_holds_the_catalog() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let service = Service::open(Options::new(dir.path())).await.expect("opened");
+        let order = Order::Prune { no_grace: false };
+        let id = service.ask(&order, None, "here").await.expect("asked");
+        let job = service
+            .claim("here", Some(&id))
+            .await
+            .expect("claimed")
+            .expect("a job");
+        let watch = Watch::default();
+        watch.progress.phase("a phase of which the log is told");
+        // One transaction that takes longer than it is to the next beat.
+        let step = |number: u32| StepRow {
+            step: number.to_string(),
+            done: 0,
+            data: "{}".to_owned(),
+        };
+        let steps: Vec<StepRow> = (0..30_000).map(step).collect();
+        let begun = std::time::Instant::now();
+        let work = async {
+            while begun.elapsed() < BEAT * 2 {
+                service.catalog.record_steps(&id, 0, &steps).await?;
+            }
+            Ok(Value::Null)
+        };
+        service.under_lease(&job, &watch, work).await.expect("done");
+        assert!(!watch.cancel.is_cancelled(), "the lease was kept");
+    }
 }

@@ -34,6 +34,17 @@ pub(crate) struct Audit {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+It makes the folder of a small game server, backs it up while it changes, spoils it, and serves until Ctrl-C. It prints address, log-in
+and commands to try. Without --data everything lies in a temporary folder, which is removed at the end; with it in that folder, which
+must be empty or an earlier demo's, and stays. Your own instance is not touched.")]
+pub(crate) struct Demo {
+    /// Where to listen for HTTP; default: 127.0.0.1:8080, or a free port when that one is taken
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
