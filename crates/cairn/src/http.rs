@@ -9,6 +9,7 @@ mod asked;
 mod cookies;
 mod door;
 mod download;
+pub(crate) mod ranges;
 mod rates;
 pub(crate) mod upload;
 mod vitals;
@@ -29,7 +30,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-pub(crate) use answer::{problem_json, status};
+pub(crate) use answer::{problem_json, problem_with, status};
 pub(crate) use asked::{At, Fields, Queried, Wrong};
 pub(crate) use cookies::set as cookie;
 pub(crate) use door::{Door, Visitor, Who};

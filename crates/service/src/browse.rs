@@ -1,5 +1,6 @@
 //! Looking into backups: list, read, find, compare.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,6 +111,18 @@ impl Service {
         &self,
         backup: &str,
         path: &Path,
+        out: impl std::io::Write + Send + 'static,
+    ) -> Result<u64> {
+        self.cat_part(backup, path, 0, u64::MAX, out).await
+    }
+
+    /// The same from this byte on, and so many at most.
+    pub async fn cat_part(
+        &self,
+        backup: &str,
+        path: &Path,
+        begin: u64,
+        most: u64,
         mut out: impl std::io::Write + Send + 'static,
     ) -> Result<u64> {
         let row = self.backup_row(backup).await?;
@@ -118,8 +131,9 @@ impl Service {
         let path = path.to_path_buf();
         self.blocking(move || {
             let mut file = tree.open(&path)?;
-            std::io::copy(&mut file, &mut out)
-                .map_err(|error| model::Problem::io(format!("cannot pass {} on", path.display()), error))
+            file.seek(SeekFrom::Start(begin))
+                .and_then(|_| std::io::copy(&mut file.take(most), &mut out))
+                .map_err(|error| Problem::io(format!("cannot pass {} on", path.display()), error))
         })
         .await
     }

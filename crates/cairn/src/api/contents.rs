@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::Cancel;
+use model::{Cancel, Problem};
 use serde::Deserialize;
 use service::{Difference, FoundFile, Listed};
 use utoipa::IntoParams;
@@ -15,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::plans::WhenGone;
-use crate::http::{At, Door, Queried, Who, Wrong, stream};
+use crate::http::ranges::{self, Part};
+use crate::http::{At, Door, Queried, Who, Wrong, attachment, problem_with, stream};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -99,34 +98,67 @@ async fn find_files(
     Ok(Json(found))
 }
 
-/// The bytes of one file.
-#[utoipa::path(get, path = "/api/backups/{backup}/file", tag = "contents", params(("backup" = String, Path), File),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>)))]
+/// The bytes of one file, or a part of them.
+#[utoipa::path(get, path = "/api/backups/{backup}/file", tag = "contents",
+    params(("backup" = String, Path), File, ("Range" = Option<String>, Header)),
+    responses(
+        (status = 200, description = "All of it.", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 206, description = "The part that was asked for.", content_type = "application/octet-stream", body = Vec<u8>),
+    ))]
 async fn read_file(
-    State(_): State<Door>,
     Who(service): Who,
     At(backup): At<String>,
     Queried(File { path }): Queried<File>,
+    method: Method,
+    asked: HeaderMap,
 ) -> Result<Response, Wrong> {
     let path = PathBuf::from(path);
     // What is wrong is said before the first byte.
     let size = service.file_size(&backup, &path).await?;
+    let part = ranges::asked(&asked, size);
+    let (status, begin, length) = match part {
+        Part::Whole => (StatusCode::OK, 0, size),
+        Part::Bytes(first, last) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
+        Part::Nowhere => {
+            let problem =
+                Problem::invalid(format!("the file has {size} bytes, and nothing of it lies there"));
+            let mut answer = problem_with(StatusCode::RANGE_NOT_SATISFIABLE, &problem);
+            let range = HeaderValue::from_str(&format!("bytes */{size}"));
+            answer
+                .headers_mut()
+                .extend(range.map(|range| (header::CONTENT_RANGE, range)));
+            return Ok(answer);
+        }
+    };
+    let mut headers = HeaderMap::new();
     let name = path
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let body: Body = stream(move |out| async move { service.cat(&backup, &path, out).await.map(|_| ()) });
-    let mut answer = body.into_response();
-    let headers = answer.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/octet-stream"),
     );
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    if let Some(disposition) = crate::http::attachment(&name) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.extend(attachment(&name).map(|name| (header::CONTENT_DISPOSITION, name)));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = HeaderValue::from_str(&format!("bytes {begin}-{}/{size}", begin + length - 1));
+        headers.extend(range.map(|range| (header::CONTENT_RANGE, range)));
     }
-    Ok(answer)
+    if method == Method::HEAD {
+        return Ok((status, headers).into_response());
+    }
+    let body = stream(move |out| async move {
+        service
+            .cat_part(&backup, &path, begin, length, out)
+            .await
+            .map(|_| ())
+    });
+    Ok((status, headers, body).into_response())
 }

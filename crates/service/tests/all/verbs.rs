@@ -129,6 +129,7 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "diff of-backups" [See, See] |s, x, _c| async move { s.diff(&x.backup, &x.backup, &busy().1).await };
     "diff with-the-living" [See] |s, x, _c| async move { s.diff(&x.backup, "live", &busy().1).await };
     "cat" [Download] |s, x, _c| s.cat(&x.backup, "world/level.dat".as_ref(), Vec::new());
+    "cat_part" [Download] |s, x, _c| s.cat_part(&x.backup, "world/level.dat".as_ref(), 1, 2, Vec::new());
     "export" [Download] |s, x, _c| async move {
         let request = ExportRequest { backup: x.backup.clone(), format: "zip".parse()?, passphrase: None };
         s.export(request, Box::new(std::io::sink()), &busy().0, &busy().1).await
