@@ -39,6 +39,12 @@ struct ToldPage<'a> {
     hint: &'a str,
 }
 
+/// `2026-11-21T11:02:18.224Z` as people read it.
+fn when(moment: &str) -> String {
+    let minute = moment.get(..16).unwrap_or(moment);
+    format!("{} UTC", minute.replace('T', " "))
+}
+
 #[derive(Deserialize)]
 struct Answered {
     #[serde(default)]

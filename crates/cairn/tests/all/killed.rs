@@ -88,11 +88,11 @@ fn a_serving_process_carries_out_what_is_asked_and_leaves_when_told() {
     instance.ok(&["backup", "world"]);
 }
 
-/// Until the backup is under way.
+/// Until the backup is under way, and reads the file that has no end.
 fn wait_for_bytes(instance: &Instance, served: &mut Served) {
     while instance.ok(&["jobs"])[0]["bytes"]
         .as_u64()
-        .is_none_or(|bytes| bytes == 0)
+        .is_none_or(|bytes| bytes < 1_000_000)
     {
         assert!(served.child.try_wait().unwrap().is_none());
     }
@@ -114,9 +114,10 @@ fn a_backup_that_is_served_goes_back_to_the_queue_when_the_process_leaves() {
         .spawn()
         .unwrap();
     wait_for_bytes(&instance, &mut served);
+    // Whoever goes on must not find it, however soon he does.
+    fs::remove_file(world.join("huge")).unwrap();
     served.tell("-TERM");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
-    fs::remove_file(world.join("huge")).unwrap();
     // Nobody serves any more: whoever asked takes it on.
     assert!(asking.wait().unwrap().success());
     assert_eq!(instance.ok(&["list"])[0]["state"], "ok");

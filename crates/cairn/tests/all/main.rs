@@ -22,6 +22,7 @@ mod killed;
 mod panel;
 mod people;
 mod problems;
+mod rates;
 mod sending;
 mod served;
 mod words;
