@@ -91,6 +91,13 @@ async fn p99(what: &str, look: impl AsyncFn(usize) -> Result<()>) -> Result<Valu
     ))
 }
 
+/// The name of the last backup up to this one that has a name.
+fn named_before(number: usize) -> String {
+    let mut before = (0..=number).rev();
+    let named = before.find(|number| filling::reason(*number, SOURCES) == "manual");
+    filling::backup_name(named.unwrap_or(0))
+}
+
 async fn lookups(service: &Service) -> Result<Vec<Value>> {
     let show = async |wanted: String| service.show_backup(&wanted).await.map(|_| ());
     Ok(vec![
@@ -99,10 +106,7 @@ async fn lookups(service: &Service) -> Result<Vec<Value>> {
             show(filling::backup_id(n)?[..12].to_owned()).await
         })
         .await?,
-        p99("backup by name", async |n| {
-            show(filling::backup_name(n / 10 * 10)).await
-        })
-        .await?,
+        p99("backup by name", async |n| show(named_before(n)).await).await?,
         p99("newest backup by the name of its source", async |n| {
             show(filling::source_name(n % SOURCES)).await
         })

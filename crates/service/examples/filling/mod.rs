@@ -82,9 +82,14 @@ pub(crate) async fn sources(catalog: &Catalog, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Of ten backups eight are scheduled, one is made by hand and named, and one is a safety backup.
+/// Of ten backups of a source one is made by hand and named, one is a safety backup, and the others are scheduled.
+pub(crate) fn reason(number: usize, sources: usize) -> &'static str {
+    let turn = (number + number / sources) % 10;
+    ["manual", "safety"].get(turn).copied().unwrap_or("scheduled")
+}
+
 fn backup(number: usize, sources: usize) -> Result<BackupRow> {
-    let reason = ["manual", "safety"].get(number % 10).unwrap_or(&"scheduled");
+    let reason = reason(number, sources);
     let of = number % sources;
     Ok(BackupRow {
         id: backup_id(number)?,
@@ -94,12 +99,12 @@ fn backup(number: usize, sources: usize) -> Result<BackupRow> {
         repository: "main".to_owned(),
         snapshot: format!("{number:064x}"),
         tree: format!("{number:064x}"),
-        name: if *reason == "manual" {
+        name: if reason == "manual" {
             backup_name(number)
         } else {
             String::new()
         },
-        reason: (*reason).to_owned(),
+        reason: reason.to_owned(),
         created: moment(number),
         seconds: 12.5,
         parts: r#"["world","plugins"]"#.to_owned(),
