@@ -49,6 +49,9 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("audit::PAGE", PAGE),
 ];
 
+/// Who write at the same moment.
+const MOST_AT_ONCE: usize = 2_000;
+
 impl Catalog {
     pub async fn add_audit(
         &self,
@@ -59,8 +62,9 @@ impl Catalog {
         detail: &str,
     ) -> Result<()> {
         let doing = problems::of("write the audit log");
-        // Two writers may pick one number on PostgreSQL: the primary key lets one through, the other tries again.
-        for _ in 0..16 {
+        // Several may pick one number: the primary key lets one through, the others try again. So each has his turn after as many rounds as
+        // there are writers.
+        for _ in 0..MOST_AT_ONCE {
             let last: Option<AuditRow> = sqlx::query_as(LAST)
                 .fetch_optional(&self.write)
                 .await

@@ -272,3 +272,22 @@ fn a_backup_that_is_deleted_while_it_is_restored_stops_the_restore_truthfully() 
         assert_eq!(fs::read(house.world().join("level.dat")).unwrap(), b"level two");
     });
 }
+
+#[test]
+fn many_who_act_at_once_are_all_in_the_audit_log_and_none_fails_for_it() {
+    run(async {
+        let house = House::new().await;
+        let acting: Vec<_> = (0..100)
+            .map(|_| {
+                let service = house.service.clone();
+                tokio::spawn(async move { service.edit_source("world", None, &json!({})).await })
+            })
+            .collect();
+        for done in acting {
+            done.await.unwrap().unwrap();
+        }
+        let log = house.service.list_audit(1000).await.unwrap();
+        assert_eq!(log.iter().filter(|row| row.what == "source.edit").count(), 100);
+        house.service.check_audit().await.unwrap();
+    });
+}
