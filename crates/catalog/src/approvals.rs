@@ -182,7 +182,7 @@ impl Catalog {
         replaced: &Problem,
     ) -> Result<Vec<ApprovalRow>, sqlx::Error> {
         let new = asking.approval;
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let query = sqlx::query_as(REPLACE).bind(&new.source).bind(new.created);
         let old: Vec<ApprovalRow> = query.fetch_all(&mut *transaction).await?;
         insert(new).execute(&mut *transaction).await?;
@@ -204,7 +204,7 @@ impl Catalog {
     /// Says yes, and queues the job. False when it is not open any more.
     pub async fn approve(&self, decision: Decision<'_>) -> Result<bool> {
         let doing = problems::of("note an approval");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         let query = answer(APPROVE, &decision);
         let job: Option<String> = query.fetch_optional(&mut *transaction).await.map_err(&doing)?;
         let Some(job) = job else { return Ok(false) };
@@ -219,7 +219,7 @@ impl Catalog {
     /// Says no, or that it is too late, and ends the job with this problem. False when it is not open any more.
     pub async fn turn_down(&self, decision: Decision<'_>, problem: &Problem) -> Result<bool> {
         let doing = problems::of("note what became of a request");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         let query = answer(TURN_DOWN, &decision).bind(decision.state);
         let job: Option<String> = query.fetch_optional(&mut *transaction).await.map_err(&doing)?;
         let Some(job) = job else { return Ok(false) };

@@ -135,7 +135,7 @@ impl Catalog {
     /// All of them or none.
     pub async fn add_backups(&self, rows: &[BackupRow]) -> Result<()> {
         let doing = problems::of("remember a backup");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         for row in rows {
             insert(row).execute(&mut *transaction).await.map_err(&doing)?;
         }

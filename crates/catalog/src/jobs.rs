@@ -281,7 +281,7 @@ impl Catalog {
         } else {
             query
         };
-        match query.fetch_optional(&self.write).await {
+        match self.change_returning(query).await {
             // Somebody else began to touch the same source between our look and our claim.
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
             other => other.map_err(problems::of("claim a job")),
@@ -290,7 +290,7 @@ impl Catalog {
 
     /// Renews the lease and tells how far the work is. True when somebody asked to stop it.
     pub async fn beat(&self, id: &str, fence: i64, until_ms: i64, seen: &Seen) -> Result<bool> {
-        let query = sqlx::query_scalar(BEAT)
+        let query = sqlx::query_as(BEAT)
             .bind(id)
             .bind(fence)
             .bind(until_ms)
@@ -298,11 +298,11 @@ impl Catalog {
             .bind(&seen.item);
         let query = query.bind(seen.items_done as i64).bind(seen.items_total as i64);
         let query = query.bind(seen.bytes_done as i64).bind(seen.bytes_total as i64);
-        let row: Option<i64> = query
-            .fetch_optional(&self.write)
+        let row: Option<(i64,)> = self
+            .change_returning(query)
             .await
             .map_err(problems::of("renew the lease of a job"))?;
-        row.map(|requested| requested != 0).ok_or_else(lost)
+        row.map(|(requested,)| requested != 0).ok_or_else(lost)
     }
 
     pub async fn end_job(&self, id: &str, fence: i64, ending: &Ending<'_>, now_ms: i64) -> Result<()> {
@@ -325,7 +325,7 @@ impl Catalog {
     /// Asks a running job to stop, or takes a queued one out; what it waits for is withdrawn. False when it was over already.
     pub async fn cancel_job(&self, id: &str, now_ms: i64) -> Result<bool> {
         let doing = problems::of("cancel a job");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         crate::approvals::withdraw(&mut transaction, id, now_ms)
             .await
             .map_err(&doing)?;

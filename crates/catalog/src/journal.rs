@@ -27,7 +27,7 @@ impl Catalog {
     /// Records many steps in one transaction; `first` numbers the first of them.
     pub async fn record_steps(&self, job: &str, first: i64, steps: &[StepRow]) -> Result<()> {
         let doing = problems::of("write the journal of a job");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         for (number, step) in (first..).zip(steps) {
             let query = sqlx::query(UPSERT)
                 .bind(job)

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use model::{Kind, Problem, Result};
 use rustix::fs::FlockOperation;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
+use sqlx::query::QueryAs;
+use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, FromRow, Transaction};
 
 use crate::problems;
 
@@ -89,6 +90,26 @@ impl Catalog {
         };
         catalog.migrate(None).await?;
         Ok(catalog)
+    }
+
+    /// Begins a transaction that is rolled back when it is dropped, also while it begins: a connection whose `BEGIN` nobody waited for would
+    /// go back among the others with a transaction open, and swallow what is written through it. So a task of its own waits for it.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        let pool = self.write.clone();
+        let begun = tokio::spawn(async move { pool.begin().await });
+        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+
+    /// The row that a writing statement returns, once it is written for good: asked for a single row, the driver hands it over before the
+    /// statement is committed, and tells nobody if that fails.
+    pub(crate) async fn change_returning<'q, T>(
+        &self,
+        query: QueryAs<'q, Any, T, AnyArguments>,
+    ) -> Result<Option<T>, sqlx::Error>
+    where
+        T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
+    {
+        Ok(query.fetch_all(&self.write).await?.pop())
     }
 
     pub fn engine(&self) -> Engine {

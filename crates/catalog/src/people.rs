@@ -98,7 +98,7 @@ impl Catalog {
     /// Adds a person if this setting has this value, and takes the setting away with it. False when it has another one, or none.
     pub async fn add_person_by(&self, row: &PersonRow, setting: &str, value: &str) -> Result<bool> {
         let doing = problems::of("remember a person");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         let taken = sqlx::query(TAKE_SETTING)
             .bind(setting)
             .bind(value)

@@ -96,7 +96,7 @@ impl Catalog {
     /// Marks runs as had and queues their jobs, all in one transaction. How many were ours: of the others somebody else was first.
     pub async fn fire_schedules(&self, firings: &[Firing]) -> Result<usize> {
         let doing = problems::of("start what is due");
-        let mut transaction = self.write.begin().await.map_err(&doing)?;
+        let mut transaction = self.begin().await.map_err(&doing)?;
         let mut ours = 0;
         for firing in firings {
             let marks = &firing.marks;

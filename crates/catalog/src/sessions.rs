@@ -112,11 +112,12 @@ impl Catalog {
 
     /// Counts an attempt: how many there were since `forget_ms`, this one included. `None` while a lock holds.
     pub async fn count_attempt(&self, key: &str, now_ms: i64, forget_ms: i64) -> Result<Option<i64>> {
-        let query = sqlx::query_scalar(COUNT).bind(key).bind(now_ms).bind(forget_ms);
-        query
-            .fetch_optional(&self.write)
+        let query = sqlx::query_as(COUNT).bind(key).bind(now_ms).bind(forget_ms);
+        let counted: Option<(i64,)> = self
+            .change_returning(query)
             .await
-            .map_err(problems::of("count an attempt"))
+            .map_err(problems::of("count an attempt"))?;
+        Ok(counted.map(|(count,)| count))
     }
 
     /// Until when nobody may try; 0 when there is no lock.

@@ -219,7 +219,7 @@ pub(crate) async fn requests_that_nobody_grants(catalog: &Catalog) {
 }
 
 /// Runs a piece of work as far as its `polls`th turn; false when it came to its end before.
-async fn dies_after(polls: usize, work: impl Future) -> bool {
+pub(crate) async fn dies_after(polls: usize, work: impl Future) -> bool {
     let mut work = pin!(work);
     let mut left = polls;
     std::future::poll_fn(|cx| {

@@ -6,6 +6,8 @@ use catalog::jobs::{Claim, Ending, NewJob};
 use catalog::paging::{After, Within};
 use model::{Kind, Problem, Seen};
 
+use crate::approvals::dies_after;
+
 fn job(id: &str, alone: bool) -> NewJob {
     NewJob {
         id: id.into(),
@@ -139,4 +141,25 @@ pub(crate) async fn each_job_is_claimed_once(catalog: &Catalog) {
     let total = claimed.len();
     claimed.dedup();
     assert_eq!((total, claimed.len()), (60, 60));
+}
+
+/// Wherever something is broken off, what is written afterwards is there for everybody.
+pub(crate) async fn what_breaks_off_swallows_nothing(catalog: &Catalog, other: &Catalog) {
+    for polls in 0..12 {
+        dies_after(polls, catalog.cancel_job("nothing", 1)).await;
+        let add = |number: usize| {
+            let catalog = catalog.clone();
+            let id = format!("kept-{polls}-{number}");
+            tokio::spawn(async move { catalog.add_job(&job(&id, false)).await.map(|()| id) })
+        };
+        let writers: Vec<_> = (0..16).map(add).collect();
+        for writer in writers {
+            let id = writer.await.unwrap().unwrap();
+            assert!(
+                other.job(&id).await.unwrap().is_some(),
+                "{id} is seen by nobody else"
+            );
+            assert!(other.cancel_job(&id, 1).await.unwrap(), "{id}");
+        }
+    }
 }

@@ -18,7 +18,9 @@ use crate::pages::{pages_are_the_list, pages_of_the_audit_log};
 use crate::people::{
     attempts, grants, people, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once, tokens,
 };
-use crate::queue::{alone_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs};
+use crate::queue::{
+    alone_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs, what_breaks_off_swallows_nothing,
+};
 use crate::tables::{outbox, schedules};
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -66,6 +68,7 @@ fn every_story_is_true_on_sqlite() {
     run(async {
         let catalog = on_sqlite(dir.path()).await;
         every_story(&catalog).await;
+        what_breaks_off_swallows_nothing(&catalog, &on_sqlite(dir.path()).await).await;
         let url = format!("sqlite://{}", dir.path().join("catalog.db").display());
         prepare_all(&url, Engine::Sqlite).await;
     });
@@ -78,8 +81,10 @@ fn every_story_is_true_on_postgresql() {
     run(async {
         let catalog = Catalog::open_url(&url).await.unwrap();
         assert_eq!(catalog.engine(), Engine::Postgres);
-        Catalog::open_url(&url).await.unwrap().close().await;
+        let other = Catalog::open_url(&url).await.unwrap();
         every_story(&catalog).await;
+        what_breaks_off_swallows_nothing(&catalog, &other).await;
+        other.close().await;
         prepare_all(&url, Engine::Postgres).await;
         catalog.close().await;
     });
