@@ -10,6 +10,7 @@
 //! [`Limits`] that count what is written, written by directory handles, and never through a link: links are made last,
 //! after all of them were found to stay inside. A refusal removes the staging folder.
 
+mod ahead;
 mod content;
 mod export;
 mod gate;

@@ -17,8 +17,8 @@ use super::answer::problem_json;
 use super::door::Door;
 
 /// Pieces under way, and how large each becomes before it is sent.
-const PIECES: usize = 4;
-const PIECE: usize = 256 * 1024;
+const PIECES: usize = 2;
+const PIECE: usize = 64 * 1024;
 
 pub(super) async fn download(State(door): State<Door>, method: Method, Path(link): Path<String>) -> Response {
     match door.service().follow_link(&link).await {

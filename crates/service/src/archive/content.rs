@@ -9,7 +9,7 @@ use std::path::Path;
 use model::{Problem, Result};
 use sources::Context;
 
-const PIECE: usize = 128 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// From a file of a tree into an archive.
 pub(super) fn pump(
@@ -54,7 +54,7 @@ fn wrong_length(path: &Path, size: u64) -> Problem {
     .hint("check the repository: `cairn repository check`")
 }
 
-fn reading(path: &Path, error: io::Error) -> Problem {
+pub(super) fn reading(path: &Path, error: io::Error) -> Problem {
     match error.downcast::<Problem>() {
         Ok(problem) => problem.context(format_args!("reading {} from the backup", path.display())),
         Err(error) => Problem::io(format_args!("reading {} from the backup", path.display()), error),

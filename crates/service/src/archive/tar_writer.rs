@@ -21,7 +21,8 @@ use super::pax;
 
 pub(super) const BLOCK: usize = 512;
 const ZSTD_LEVEL: i32 = 3;
-const MOST_WORKERS: usize = 8;
+/// Half a MiB: what a download costs in memory is a few times this, and archives are hardly larger.
+const ZSTD_WINDOW: u32 = 19;
 
 pub(super) struct TarPacker<'a> {
     out: Option<Squeezed<'a>>,
@@ -65,13 +66,9 @@ impl<'a> TarPacker<'a> {
         }
     }
 
-    /// At least one worker, always: with none, zstd gives other bytes than with any number of them.
     pub(super) fn zstd(gate: Gate<'a>) -> Result<Self> {
         let mut encoder = zstd::Encoder::new(gate, ZSTD_LEVEL).map_err(writing)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        encoder
-            .multithread(cores.min(MOST_WORKERS) as u32)
-            .map_err(writing)?;
+        encoder.window_log(ZSTD_WINDOW).map_err(writing)?;
         encoder.include_checksum(true).map_err(writing)?;
         Ok(TarPacker {
             out: Some(Squeezed::Zstd(encoder)),
@@ -154,10 +151,15 @@ impl Packer for TarPacker<'_> {
         Ok(Kept::Yes)
     }
 
-    fn link(&mut self, entry: &Entry, first: &Path) -> Result<bool> {
-        self.head(entry, EntryType::Link, 0, Some(first))?;
-        Ok(true)
+    fn has_links(&self) -> bool {
+        true
     }
+
+    fn link(&mut self, entry: &Entry, first: &Path) -> Result<()> {
+        self.head(entry, EntryType::Link, 0, Some(first))
+    }
+
+    fn lose_link(&mut self) {}
 
     fn finish(&mut self) -> Result<Vec<String>> {
         self.put(&[0; 2 * BLOCK])?;

@@ -111,9 +111,19 @@ impl Packer for ZipPacker<'_> {
         Ok(Kept::Yes)
     }
 
-    fn link(&mut self, _entry: &Entry, _first: &Path) -> Result<bool> {
+    fn has_links(&self) -> bool {
+        false
+    }
+
+    fn link(&mut self, entry: &Entry, _first: &Path) -> Result<()> {
+        Err(Problem::internal(format!(
+            "a zip cannot hold {} as a link",
+            entry.path.display()
+        )))
+    }
+
+    fn lose_link(&mut self) {
         self.lost.links += 1;
-        Ok(false)
     }
 
     fn finish(&mut self) -> Result<Vec<String>> {

@@ -45,11 +45,42 @@ impl Client {
         }
     }
 
+    /// What is answered to a body of JSON.
+    pub(super) fn post(&mut self, path: &str, json: &str) -> Outcome<Vec<u8>> {
+        let mut body = Vec::new();
+        let words = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            json.len()
+        );
+        let status = self.send("POST", path, &words, json, &mut |piece| {
+            body.extend_from_slice(piece);
+            Ok(())
+        })?;
+        match status {
+            200..=299 => Ok(body),
+            _ => Err(format!("{path}: {status} {}", String::from_utf8_lossy(&body))),
+        }
+    }
+
     /// Asks, hands the body over piece by piece, and tells the status.
     pub(super) fn ask(&mut self, path: &str, piece: &mut dyn FnMut(&[u8]) -> Outcome) -> Outcome<u16> {
+        self.send("GET", path, "", "", piece)
+    }
+
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        words: &str,
+        body: &str,
+        piece: &mut dyn FnMut(&[u8]) -> Outcome,
+    ) -> Outcome<u16> {
         let token = self.token.as_ref();
         let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{token}\r\n", self.host);
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{token}{words}\r\n{body}",
+            self.host
+        );
         let sent = self.stream.get_mut().write_all(request.as_bytes());
         sent.map_err(|error| told(&error))?;
         let (status, length) = self.head()?;
