@@ -48,26 +48,46 @@ pub(crate) fn cached_file(
 
 /// Opens one blob's sealed bytes: checksum, decompression, length, hash.
 pub(crate) fn open_blob(key: &Key, entry: &PackEntry, sealed: &[u8]) -> Result<Vec<u8>> {
-    let name = || format!("blob {}", entry.id.short());
+    let opened = key.open(bounded(entry, sealed)?);
+    expand(entry, opened.map_err(|problem| problem.context(name(entry)))?)
+}
+
+/// The same in the sealed bytes' own memory.
+fn open_owned(key: &Key, entry: &PackEntry, mut sealed: Vec<u8>) -> Result<Vec<u8>> {
+    bounded(entry, &sealed)?;
+    let opened = key.open_in_place(&mut sealed);
+    opened.map_err(|problem| problem.context(name(entry)))?;
+    expand(entry, sealed)
+}
+
+fn name(entry: &PackEntry) -> String {
+    format!("blob {}", entry.id.short())
+}
+
+fn bounded<'a>(entry: &PackEntry, sealed: &'a [u8]) -> Result<&'a [u8]> {
     if entry.size() > MAX_BLOB {
         return Err(Problem::damaged(format!(
             "{} claims to have {} bytes",
-            name(),
+            name(entry),
             entry.size()
         )));
     }
-    let plain = key.open(sealed).map_err(|problem| problem.context(name()))?;
+    Ok(sealed)
+}
+
+fn expand(entry: &PackEntry, opened: Vec<u8>) -> Result<Vec<u8>> {
     let plain = if entry.is_compressed() {
-        let expanded = decompress(&plain, entry.plain_length as usize);
-        expanded
-            .map_err(|error| Problem::damaged(format!("{} does not decompress", name())).caused_by(error))?
+        let expanded = decompress(&opened, entry.plain_length as usize);
+        expanded.map_err(|error| {
+            Problem::damaged(format!("{} does not decompress", name(entry))).caused_by(error)
+        })?
     } else {
-        plain
+        opened
     };
     if plain.len() != entry.size() as usize || Id::of(&plain) != entry.id {
         return Err(Problem::damaged(format!(
             "{} does not hold what its name says",
-            name()
+            name(entry)
         )));
     }
     Ok(plain)
@@ -121,7 +141,7 @@ impl Blobs<'_> {
             u64::from(entry.offset),
             entry.length as usize,
         )?;
-        open_blob(self.key, entry, &sealed)
+        open_owned(self.key, entry, sealed)
             .map_err(|problem| problem.context(format!("pack {}", location.pack.short())))
     }
 
@@ -129,7 +149,7 @@ impl Blobs<'_> {
     fn load_cached(&self, Location { pack, entry }: &Location) -> Option<Vec<u8>> {
         let cache = self.cache.filter(|_| entry.kind == BlobKind::Tree)?;
         if let Some(sealed) = cache.range(pack, entry.offset, entry.length) {
-            if let Ok(plain) = open_blob(self.key, entry, &sealed) {
+            if let Ok(plain) = open_owned(self.key, entry, sealed) {
                 return Some(plain);
             }
             cache.remove(Class::Pack, pack);

@@ -76,8 +76,13 @@ impl Read for FileReader {
             .get((self.at - self.starts[number]) as usize..)
             .unwrap_or_default();
         let count = rest.len().min(out.len());
+        let is_read = count == rest.len();
         out[..count].copy_from_slice(&rest[..count]);
         self.at += count as u64;
+        if is_read {
+            // Read to its end: whoever is slow with what he has need not keep it.
+            self.piece = None;
+        }
         Ok(count)
     }
 }

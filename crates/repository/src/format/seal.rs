@@ -177,6 +177,29 @@ impl Key {
 
     /// Appends the opened bytes to `out`; on an error `out` is as before.
     pub fn open_append(&self, sealed: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let (iv, cipher) = self.checked(sealed)?;
+        out.reserve(cipher.len());
+        let mut keystream = self.keystream(&iv);
+        for piece in cipher.chunks(PIECE) {
+            let start = out.len();
+            out.extend_from_slice(piece);
+            keystream.apply_keystream(&mut out[start..]);
+        }
+        Ok(())
+    }
+
+    /// What was sealed becomes what is opened; on an error it is as before.
+    pub fn open_in_place(&self, sealed: &mut Vec<u8>) -> Result<()> {
+        let (iv, cipher) = self.checked(sealed)?;
+        let end = IV + cipher.len();
+        sealed.truncate(end);
+        self.keystream(&iv).apply_keystream(&mut sealed[IV..]);
+        sealed.drain(..IV);
+        Ok(())
+    }
+
+    /// The IV and what is sealed, whose checksum is right.
+    fn checked<'a>(&self, sealed: &'a [u8]) -> Result<([u8; IV], &'a [u8])> {
         if sealed.len() < OVERHEAD {
             return Err(Problem::damaged(format!(
                 "{} bytes are too few for something sealed",
@@ -194,14 +217,7 @@ impl Key {
                 "the checksum of sealed data does not match: it was changed, or the key is another",
             ));
         }
-        out.reserve(cipher.len());
-        let mut keystream = self.keystream(&iv);
-        for piece in cipher.chunks(PIECE) {
-            let start = out.len();
-            out.extend_from_slice(piece);
-            keystream.apply_keystream(&mut out[start..]);
-        }
-        Ok(())
+        Ok((iv, cipher))
     }
 
     /// Does it open as exactly these bytes? One pass, and nothing is kept of what was opened.

@@ -154,10 +154,16 @@ proptest! {
     #[test]
     fn whatever_is_sealed_opens_and_no_flipped_byte_does(plain in proptest::collection::vec(any::<u8>(), 0..300), bit in 0..8) {
         let mut sealed = key().seal(&plain);
+        let mut in_place = sealed.clone();
+        key().open_in_place(&mut in_place).unwrap();
+        prop_assert_eq!(&in_place, &plain);
         prop_assert_eq!(key().open(&sealed).unwrap(), plain);
         for at in 0..sealed.len() {
             sealed[at] ^= 1_u8 << bit;
             prop_assert!(key().open(&sealed).is_err());
+            let mut in_place = sealed.clone();
+            prop_assert!(key().open_in_place(&mut in_place).is_err());
+            prop_assert_eq!(&in_place, &sealed);
             sealed[at] ^= 1_u8 << bit;
         }
     }
