@@ -4,7 +4,7 @@
 //! exist; snapshots are listed before the index is loaded, so that every snapshot that is seen can be read.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use model::{Clock, Kind, Problem, Result, SystemClock};
 
@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) gear: Gear,
     pub(crate) cache: Option<Cache>,
     index: RwLock<Option<Arc<Index>>>,
+    loading: Mutex<()>,
 }
 
 /// A repository that was opened with one of its passwords.
@@ -124,6 +125,7 @@ impl Repository {
             gear,
             cache,
             index: RwLock::new(None),
+            loading: Mutex::new(()),
         }))
     }
 
@@ -197,14 +199,33 @@ impl Repository {
 
     /// The index, loaded when it is first needed.
     pub(crate) fn index(&self) -> Result<Arc<Index>> {
-        if let Some(index) = &*self.0.index.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(Arc::clone(index));
+        if let Some(index) = self.known_index() {
+            return Ok(index);
         }
-        self.reload_index()
+        let _turn = self.turn();
+        self.known_index().map_or_else(|| self.load_index(), Ok)
+    }
+
+    fn known_index(&self) -> Option<Arc<Index>> {
+        self.0
+            .index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// One loads at a time: those that come meanwhile take what he loaded.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Loads the index anew: after somebody else may have written or pruned.
     pub(crate) fn reload_index(&self) -> Result<Arc<Index>> {
+        let _turn = self.turn();
+        self.load_index()
+    }
+
+    fn load_index(&self) -> Result<Arc<Index>> {
         let index = Arc::new(Index::load(self.storage(), &self.0.key, self.0.cache.as_ref())?);
         *self.0.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&index));
         Ok(index)
@@ -212,18 +233,20 @@ impl Repository {
 
     /// The index as it is now in the storage: loaded again only when index files came or went.
     pub(crate) fn current_index(&self) -> Result<Arc<Index>> {
-        let index = self.index()?;
-        let names: std::collections::HashSet<Id> = self
-            .storage()
-            .list(Class::Index)?
-            .iter()
-            .map(|found| found.id)
-            .collect();
-        if names == *index.files() {
-            Ok(index)
-        } else {
-            self.reload_index()
+        if let Some(index) = self.unchanged_index()? {
+            return Ok(index);
         }
+        let _turn = self.turn();
+        self.unchanged_index()?.map_or_else(|| self.load_index(), Ok)
+    }
+
+    fn unchanged_index(&self) -> Result<Option<Arc<Index>>> {
+        let Some(index) = self.known_index() else {
+            return Ok(None);
+        };
+        let stored = self.storage().list(Class::Index)?;
+        let names: std::collections::HashSet<Id> = stored.iter().map(|found| found.id).collect();
+        Ok((names == *index.files()).then_some(index))
     }
 
     /// All snapshots, oldest first.

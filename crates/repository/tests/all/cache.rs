@@ -147,6 +147,35 @@ fn what_others_wrote_is_fetched_once() {
 }
 
 #[test]
+fn many_that_begin_at_once_load_the_index_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = written(folder.path());
+    let repository = open(&storage, sample::options());
+    let all_at_once = || {
+        let begin = std::sync::Barrier::new(16);
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    begin.wait();
+                    list(&repository)
+                });
+            }
+        });
+    };
+    all_at_once();
+    assert_eq!(storage.reads(&[Class::Index]), 1);
+    write(&open(&storage, sample::options()), None, &files(2), 2000).unwrap();
+    let indexes = storage.list(Class::Index).unwrap().len();
+    storage.reads(&[Class::Index]);
+    all_at_once();
+    assert_eq!(
+        storage.reads(&[Class::Index]),
+        indexes,
+        "after somebody else wrote"
+    );
+}
+
+#[test]
 fn a_cache_that_is_gone_or_damaged_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let storage = written(folder.path());
