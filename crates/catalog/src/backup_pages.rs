@@ -30,7 +30,7 @@ pub struct MadeRow {
 }
 
 macro_rules! page {
-    ($($lead:literal),*) => {
+    ($($lead:expr),*) => {
         concat!(
             "SELECT ",
             columns!(),
@@ -46,11 +46,17 @@ const ALL_OF_THEM: &str = page!();
 const OF_SOURCE: &str = page!("source = $7");
 const OF_REASON: &str = page!("reason = $3");
 const NOT_OK: &str = page!("state = $4", "state <> 'ok'");
-/// By time, passing over what was not granted.
-const GRANTED_MANY: &str = page!(
-    "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = backups.source \
-     AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
-);
+/// Passing over what was not granted.
+macro_rules! granted {
+    () => {
+        "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = backups.source \
+         AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
+    };
+}
+
+const GRANTED_MANY: &str = page!(granted!());
+const GRANTED_MANY_OF_REASON: &str = page!("reason = $3", granted!());
+const GRANTED_MANY_NOT_OK: &str = page!("state = $4", "state <> 'ok'", granted!());
 /// All that were granted, sorted.
 const GRANTED_FEW: &str =
     page!("source IN (SELECT source FROM grants WHERE person = $7 AND relation IN ($8, $9))");
@@ -72,6 +78,8 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("backup_pages::OF_REASON", OF_REASON),
     ("backup_pages::NOT_OK", NOT_OK),
     ("backup_pages::GRANTED_MANY", GRANTED_MANY),
+    ("backup_pages::GRANTED_MANY_OF_REASON", GRANTED_MANY_OF_REASON),
+    ("backup_pages::GRANTED_MANY_NOT_OK", GRANTED_MANY_NOT_OK),
     ("backup_pages::GRANTED_FEW", GRANTED_FEW),
     ("backup_pages::COUNT_GRANTED", COUNT_GRANTED),
     ("backup_pages::MADE", MADE),
@@ -95,6 +103,8 @@ impl Catalog {
             Within::Nowhere => return Ok(Vec::new()),
             Within::Source(_) => OF_SOURCE,
             Within::Granted { .. } if self.granted_few(within).await? => GRANTED_FEW,
+            Within::Granted { .. } if !reason.is_empty() => GRANTED_MANY_OF_REASON,
+            Within::Granted { .. } if !matches!(state, "" | "ok") => GRANTED_MANY_NOT_OK,
             Within::Granted { .. } => GRANTED_MANY,
             Within::All | Within::Sources if !reason.is_empty() => OF_REASON,
             Within::All | Within::Sources if !matches!(state, "" | "ok") => NOT_OK,

@@ -18,7 +18,7 @@ pub struct Which {
 }
 
 macro_rules! page {
-    ($($lead:literal),*) => {
+    ($($lead:expr),*) => {
         concat!(
             "SELECT ",
             shown!(),
@@ -37,11 +37,18 @@ const OF_KIND_AND_STATE: &str = page!("kind = $3", "state = $4");
 const OF_SOURCE: &str = page!("source = $7");
 const OF_SOURCE_AND_STATE: &str = page!("source = $7", "state = $4");
 const NOWHERE: &str = page!("source IS NULL");
-/// By time, passing over what was not granted.
-const GRANTED_MANY: &str = page!(
-    "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = jobs.source \
-     AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
-);
+/// Passing over what was not granted.
+macro_rules! granted {
+    () => {
+        "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = jobs.source \
+         AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
+    };
+}
+
+const GRANTED_MANY: &str = page!(granted!());
+const GRANTED_MANY_OF_KIND: &str = page!("kind = $3", granted!());
+const GRANTED_MANY_OF_STATE: &str = page!("state = $4", granted!());
+const GRANTED_MANY_OF_KIND_AND_STATE: &str = page!("kind = $3", "state = $4", granted!());
 /// All that were granted, sorted.
 const GRANTED_FEW: &str =
     page!("source IN (SELECT source FROM grants WHERE person = $7 AND relation IN ($8, $9))");
@@ -69,6 +76,12 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("job_pages::OF_SOURCE_AND_STATE", OF_SOURCE_AND_STATE),
     ("job_pages::NOWHERE", NOWHERE),
     ("job_pages::GRANTED_MANY", GRANTED_MANY),
+    ("job_pages::GRANTED_MANY_OF_KIND", GRANTED_MANY_OF_KIND),
+    ("job_pages::GRANTED_MANY_OF_STATE", GRANTED_MANY_OF_STATE),
+    (
+        "job_pages::GRANTED_MANY_OF_KIND_AND_STATE",
+        GRANTED_MANY_OF_KIND_AND_STATE,
+    ),
     ("job_pages::GRANTED_FEW", GRANTED_FEW),
     ("job_pages::COUNT_GRANTED", COUNT_GRANTED),
     ("job_pages::SINCE", SINCE),
@@ -81,7 +94,10 @@ fn text(within: &Within, which: &Which, few: bool) -> &'static str {
         (Within::Source(_), _, Some(_)) => OF_SOURCE_AND_STATE,
         (Within::Source(_), _, None) => OF_SOURCE,
         (Within::Granted { .. }, _, _) if few => GRANTED_FEW,
-        (Within::Granted { .. }, _, _) => GRANTED_MANY,
+        (Within::Granted { .. }, Some(_), Some(_)) => GRANTED_MANY_OF_KIND_AND_STATE,
+        (Within::Granted { .. }, Some(_), None) => GRANTED_MANY_OF_KIND,
+        (Within::Granted { .. }, None, Some(_)) => GRANTED_MANY_OF_STATE,
+        (Within::Granted { .. }, None, None) => GRANTED_MANY,
         (_, Some(_), Some(_)) => OF_KIND_AND_STATE,
         (_, Some(_), None) => OF_KIND,
         (_, None, Some(_)) => OF_STATE,

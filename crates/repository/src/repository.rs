@@ -197,15 +197,6 @@ impl Repository {
         Ok(())
     }
 
-    /// The index, loaded when it is first needed.
-    pub(crate) fn index(&self) -> Result<Arc<Index>> {
-        if let Some(index) = self.known_index() {
-            return Ok(index);
-        }
-        let _turn = self.turn();
-        self.known_index().map_or_else(|| self.load_index(), Ok)
-    }
-
     fn known_index(&self) -> Option<Arc<Index>> {
         self.0
             .index
