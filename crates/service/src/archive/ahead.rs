@@ -17,8 +17,8 @@ use sources::{Context, Entry, Tree};
 use super::content::{read_some, reading};
 
 const PIECE: usize = 64 * 1024;
-/// Pieces that wait to be packed.
-const WAITING: usize = 3;
+/// Pieces that wait to be packed. Fifty slow downloads have fifty times what one has.
+const WAITING: usize = 1;
 
 /// What the packing half is told.
 pub(super) enum Event {
