@@ -14,6 +14,7 @@ use model::{Cancel, Problem, Progress, Result};
 use crate::Id;
 use crate::format::index_file::{self, PackContents};
 use crate::format::pack::{self, BlobKind, PackEntry};
+use crate::format::snapshot::Snapshot;
 use crate::index::{self, Index};
 use crate::lock::{Lock, Operation};
 use crate::repository::Repository;
@@ -95,7 +96,7 @@ impl Repository {
     /// Looks at everything; any doubt is an error.
     fn look(&self, progress: &Progress, cancel: &Cancel) -> Result<View> {
         progress.phase("snapshots");
-        let snapshots = self.stored_snapshots()?;
+        let snapshots = self.all_snapshots()?;
         progress.phase("index");
         let (files, packs) = index::load_packs(self.storage(), &self.0.key, None)?;
         let index = Index::of(&packs, files.clone());
@@ -123,6 +124,19 @@ impl Repository {
         };
         view.check_stored()?;
         Ok(view)
+    }
+}
+
+impl Repository {
+    /// One that cannot be read still needs its data, and nobody knows which.
+    fn all_snapshots(&self) -> Result<Vec<Snapshot>> {
+        let found = self.stored_snapshots()?;
+        if let Some(gone) = found.gone.first() {
+            let problem = format!("snapshot {} is listed, but not there", gone.short());
+            return Err(unsure(&Problem::damaged(problem)));
+        }
+        let doubt = |problem: Problem| problem.context("not pruned, nothing was deleted");
+        found.all(self).map_err(doubt)
     }
 }
 

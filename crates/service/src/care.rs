@@ -2,7 +2,7 @@
 
 use catalog::audit::AuditRow;
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
-use repository::{Copied, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
+use repository::{Copied, Finding, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -44,6 +44,17 @@ impl PruneDone {
             bytes_repacked: plan.bytes_repacked,
             bytes_used: plan.bytes_used,
         }
+    }
+}
+
+/// A report of one thing: the snapshot itself cannot be read.
+fn found(problem: &Problem) -> Report {
+    let hint = problem.hint_text().map(|hint| format!(" ({hint})"));
+    let text = format!("{}{}", problem.message(), hint.unwrap_or_default());
+    let is_error = true;
+    Report {
+        findings: vec![Finding { is_error, text }],
+        ..Report::default()
     }
 }
 
@@ -92,7 +103,12 @@ impl Service {
                 let row = self.backup_row(wanted).await?;
                 let id = repository::Id::parse(&row.snapshot)?;
                 let report = self.with_repository(progress, cancel, move |repository, progress, cancel| {
-                    repository.verify(&repository.snapshot(&id)?, Level::Data, progress, cancel)
+                    match repository.snapshot(&id) {
+                        Err(problem) if matches!(problem.kind(), Kind::Damaged | Kind::Io) => {
+                            Ok(found(&problem))
+                        }
+                        other => repository.verify(&other?, Level::Data, progress, cancel),
+                    }
                 });
                 (report.await?, vec![row.id])
             }

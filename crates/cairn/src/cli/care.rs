@@ -57,12 +57,27 @@ pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
     })
     .await?;
     output.answer(&json!(done), || {
-        format!(
-            "{} sources and {} backups recovered; {} were known, {} are of other programs, {} are missing",
-            done.sources, done.backups, done.known, done.foreign, done.missing
-        )
+        let mut text = String::new();
+        for one in &done.damaged {
+            text.push_str(&format!("damaged: {}\n", one.why));
+        }
+        text.push_str(&format!(
+            "{} sources and {} backups recovered; {} were known, {} are of other programs, {} are missing, {} are damaged",
+            done.sources,
+            done.backups,
+            done.known,
+            done.foreign,
+            done.missing,
+            done.damaged.len()
+        ));
+        text
     })?;
-    Ok(0)
+    Ok(code_of_skipped(done.damaged.len()))
+}
+
+/// 0, or 3 for what was done with something left out.
+fn code_of_skipped(count: usize) -> u8 {
+    if count == 0 { 0 } else { 3 }
 }
 
 pub(crate) async fn verify(service: &Service, words: &Verify, output: Output) -> Result<u8> {
@@ -174,8 +189,12 @@ async fn stats(service: &Service, output: Output) -> Result<u8> {
     })
     .await?;
     output.answer(&json!(stats), || {
+        let damaged = match stats.unreadable_snapshots.len() {
+            0 => String::new(),
+            count => format!("\n{count} snapshots cannot be read: {}", stats.unreadable_snapshots.join(", ")),
+        };
         format!(
-            "{} snapshots that restore to {}\n{} stored in {} packs ({} different before compression)",
+            "{} snapshots that restore to {}\n{} stored in {} packs ({} different before compression){damaged}",
             stats.snapshots,
             size(stats.restored_bytes),
             size(stats.stored_bytes),
@@ -219,15 +238,21 @@ async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Resu
         service.copy_to(&words.to, password, &progress, &cancel).await
     })
     .await?;
-    let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes});
+    let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes, "damaged": done.unreadable.iter().map(|one| one.id.hex()).collect::<Vec<_>>()});
     output.answer(&value, || {
-        format!(
+        let mut text: String = done
+            .unreadable
+            .iter()
+            .map(|one| format!("left out: {}\n", one.why))
+            .collect();
+        text.push_str(&format!(
             "{} snapshots copied, {} of them new there",
             done.snapshots,
             size(done.bytes)
-        )
+        ));
+        text
     })?;
-    Ok(0)
+    Ok(code_of_skipped(done.unreadable.len()))
 }
 
 pub(crate) async fn audit(service: &Service, words: &Audit, output: Output) -> Result<u8> {

@@ -251,6 +251,36 @@ fn everything_is_recovered_from_the_repository_alone() {
 }
 
 #[test]
+fn what_a_damaged_snapshot_leaves_is_recovered_and_the_damaged_one_is_named() {
+    let instance = Instance::new();
+    instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    let made = ["one", "two"].map(|name| instance.ok(&["backup", "world", "--name", name])["backup"].clone());
+    let snapshot = made[0]["snapshot"].as_str().unwrap();
+    let path = instance.data().join("repository/snapshots").join(snapshot);
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[60] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let checked = instance.run(&["--json", "repository", "check"]);
+    assert_eq!((checked.code, checked.json()["snapshots"].as_u64()), (1, Some(1)));
+    fs::remove_file(instance.data().join("catalog.db")).unwrap();
+    let recovered = instance.run(&["--json", "recover"]);
+    assert_eq!(recovered.code, 3, "{}", recovered.err);
+    let told = recovered.json();
+    assert_eq!(
+        (told["sources"].as_u64(), told["backups"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(told["damaged"][0]["snapshot"], snapshot);
+    assert_eq!(instance.ok(&["list"])[0]["name"], "two");
+    let refused = instance.fails(1, &["repository", "prune"]);
+    assert!(refused["hint"].as_str().unwrap().contains(snapshot), "{refused}");
+    instance.ok(&["restore", "latest", "--yes"]);
+    instance.ok(&["backup", "world"]);
+}
+
+#[test]
 fn d05_deleting_a_backup_removes_its_record_and_with_a_prune_its_data() {
     let instance = Instance::new();
     let world = instance.make_world();

@@ -29,6 +29,8 @@ pub enum Fault {
     WrongBytes,
     /// Every read gives too few bytes.
     ShortReads,
+    /// This one file is there and cannot be read.
+    Unreadable(Class, Id),
 }
 
 /// One operation, as [`Faulty::log`] remembers it.
@@ -174,6 +176,12 @@ impl Storage for Faulty {
     }
 
     fn get(&self, class: Class, id: &Id) -> Result<Vec<u8>> {
+        if self.fault == Fault::Unreadable(class, *id) {
+            return Err(Problem::new(
+                Kind::Io,
+                "this part of the disk cannot be read, for a test",
+            ));
+        }
         self.spoil(self.inner.get(class, id)?)
     }
 

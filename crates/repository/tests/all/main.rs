@@ -8,6 +8,7 @@
 mod bucket;
 mod cache;
 mod crash;
+mod damaged;
 mod format_files;
 mod format_pack;
 mod format_restic;

@@ -13,6 +13,7 @@ mod archive_tar_limits;
 mod archive_tools;
 mod archive_zip;
 mod authorize;
+mod damaged;
 mod folder_restore;
 mod house;
 mod keeping;
