@@ -31,6 +31,9 @@ pub struct PruneDone {
     pub bytes_freed: u64,
     pub bytes_repacked: u64,
     pub bytes_used: u64,
+    /// Unfinished files of writers that were killed.
+    #[serde(default)]
+    pub leftovers_deleted: u64,
 }
 
 impl PruneDone {
@@ -43,6 +46,7 @@ impl PruneDone {
             bytes_freed: plan.bytes_freed,
             bytes_repacked: plan.bytes_repacked,
             bytes_used: plan.bytes_used,
+            leftovers_deleted: plan.leftovers.len() as u64,
         }
     }
 }

@@ -172,8 +172,12 @@ async fn prune(service: &Service, only_plan: bool, no_grace: bool, output: Outpu
     .await?;
     output.answer(&json!(done), || {
         let will = if only_plan { "would be" } else { "were" };
+        let leftovers = match done.leftovers_deleted {
+            0 => String::new(),
+            count => format!("; {} of killed writers", model::counted(count, "unfinished file", "unfinished files")),
+        };
         format!(
-            "{} {will} freed: {} packs deleted, {} written anew; {} packs wait until they are a day old",
+            "{} {will} freed: {} packs deleted, {} written anew{leftovers}; {} packs wait until they are a day old",
             size(done.bytes_freed),
             done.packs_deleted,
             done.packs_repacked,

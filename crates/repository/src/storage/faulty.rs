@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Kind, Problem, Result};
 
-use super::{Class, Storage, Stored};
+use super::{Class, Leftover, Storage, Stored};
 use crate::Id;
 
 /// What happens at the chosen operation. Numbers count from 0.
@@ -220,5 +220,19 @@ impl Storage for Faulty {
         } else {
             self.inner.settle(class)
         }
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        if self.is_down() || self.fault == Fault::ListingFails {
+            return Err(down());
+        }
+        self.inner.leftovers()
+    }
+
+    fn delete_leftover(&self, leftover: &Leftover) -> Result<()> {
+        if self.is_down() {
+            return Err(down());
+        }
+        self.inner.delete_leftover(leftover)
     }
 }

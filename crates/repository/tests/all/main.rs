@@ -15,6 +15,7 @@ mod format_restic;
 mod format_seal;
 mod format_tree;
 mod golden;
+mod leftovers;
 mod lock;
 mod oracle;
 mod power;
