@@ -20,6 +20,7 @@ impl Service {
         for dead in self.alive.dead()? {
             ids.extend(self.catalog.reap_jobs_of(dead.owner(), self.now_ms()).await?);
             self.catalog.release_leases_of(dead.owner()).await?;
+            self.catalog.lapse_answers_of(dead.owner()).await?;
             dead.bury()?;
         }
         for id in ids {

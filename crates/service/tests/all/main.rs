@@ -21,6 +21,7 @@ mod notify;
 mod notify_http;
 mod notify_mail;
 mod notify_sample;
+mod once;
 mod pages;
 mod people;
 mod scene;

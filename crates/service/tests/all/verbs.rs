@@ -235,6 +235,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
         "remembers for who asks what he asked; what that is asks for itself",
     ),
     ("end_once", "as begin_once"),
+    ("hold_once", "as begin_once"),
     ("ping", "says nothing but whether the catalog answers"),
     ("vitals", "holds what somebody may see"),
     ("approval_of_link", LINK),
