@@ -108,7 +108,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
     match command {
         Command::Init(_) => care::init(service, output).await,
         Command::Kit(words) => care::kit(service, &words, output).await,
-        Command::Recover(_) => care::recover(service, output).await,
+        Command::Recover(words) => care::recover(service, words.schedules, output).await,
         Command::Source(words) => sources::source(service, words, output).await,
         Command::Backup(words) => backups::backup(service, words, output).await,
         Command::List(words) => backups::list(service, &words, output).await,

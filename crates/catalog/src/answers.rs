@@ -45,8 +45,7 @@ const KEEP: &str =
     "UPDATE answers SET until = $4 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
 const NAME_JOB: &str =
     "UPDATE answers SET job = $4 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
-const END: &str =
-    "UPDATE answers SET status = $4, body = $5 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
+const END: &str = "UPDATE answers SET status = $4, body = $5 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
 const DELETE: &str = "DELETE FROM answers WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
 const LAPSE: &str = "UPDATE answers SET until = 0 WHERE owner = $1 AND status IS NULL";
 const DELETE_OLD: &str = "DELETE FROM answers WHERE created < $1";

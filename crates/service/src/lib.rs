@@ -74,7 +74,7 @@ pub use once::Once;
 pub use pages::{BackupFilter, JobFilter, LARGEST_PAGE, Page};
 pub use people::{NewPerson, PersonChanges, PersonView};
 pub use policy::Fate;
-pub use recover::{DamagedBackup, Recovered};
+pub use recover::{DamagedBackup, Recovered, RecoveredPolicy};
 pub use restore::{RestoreRequest, Restored, Target};
 pub use schedule::ScheduleView;
 pub use second_factor::TotpSecret;

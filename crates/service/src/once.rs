@@ -61,7 +61,9 @@ impl Service {
 
     async fn claim_key(&self, key: &str, request: &str) -> Result<bool> {
         let asker = self.asker();
-        self.catalog.begin_answer(&self.claim_on(&asker, key), request).await
+        self.catalog
+            .begin_answer(&self.claim_on(&asker, key), request)
+            .await
     }
 
     fn claim_on<'a>(&'a self, asker: &'a str, key: &'a str) -> KeyClaim<'a> {
@@ -131,8 +133,10 @@ impl Service {
         {
             return Ok(());
         }
-        Err(conflict("the key of this request was lost to another one: it took too long")
-            .hint("ask for the list of jobs, or send it again"))
+        Err(
+            conflict("the key of this request was lost to another one: it took too long")
+                .hint("ask for the list of jobs, or send it again"),
+        )
     }
 
     /// What was answered; without an answer nothing was done, and the key may be used again.

@@ -3,15 +3,19 @@
 //! Rules: nothing is deleted; a backup that the catalog knows already is left as it is; a snapshot without a manifest of ours is counted and let
 //! be. One that cannot be read stops nothing: it is named, its row is marked, and all others are brought back.
 
+mod policy;
+
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
 use catalog::backups::BackupRow;
-use catalog::sources::SourceRow;
-use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Permission, Progress, Result};
+use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Permission, Progress, Result, SourceId};
 use repository::{Repository, Snapshot, Snapshots};
 use serde::Serialize;
+
+pub use policy::RecoveredPolicy;
+pub(crate) use policy::policy_for_manifest;
 
 use crate::Service;
 
@@ -26,6 +30,8 @@ pub struct Recovered {
     pub missing: u64,
     /// There, but not to be read.
     pub damaged: Vec<DamagedBackup>,
+    /// Of sources that had none.
+    pub policies: Vec<RecoveredPolicy>,
 }
 
 /// A snapshot that cannot be read.
@@ -51,16 +57,15 @@ pub(crate) struct InStep {
 const YOUNG_MS: i64 = 3_600_000;
 
 impl Service {
-    /// Rebuilds what the catalog lacks, on a person's wish.
-    pub async fn recover(&self, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
+    /// Rebuilds what the catalog lacks, on a person's wish; with `schedules` what ran by itself runs again.
+    pub async fn recover(&self, schedules: bool, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
         self.may(Permission::Repository, None).await?;
-        let recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
-        self.audit(
-            "recover",
-            &self.repository_address(),
-            &format!("{} backups", recovered.backups),
-        )
-        .await?;
+        let mut recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
+        if schedules {
+            self.switch_on(&mut recovered.policies).await?;
+        }
+        self.audit("recover", &self.repository_address(), &detail(&recovered))
+            .await?;
         Ok(recovered)
     }
 
@@ -88,6 +93,7 @@ impl Service {
         let unknown: Vec<Snapshot> = unknown.collect();
         step.recovered.known = total - unknown.len() as u64;
         let manifests = self.manifests(repository, unknown, progress, cancel).await?;
+        let mut readable = Vec::new();
         for (snapshot, manifest) in manifests {
             match manifest {
                 Err(problem) => step.recovered.damaged.push(DamagedBackup {
@@ -97,9 +103,10 @@ impl Service {
                 }),
                 Ok(None) => step.recovered.foreign += 1,
                 Ok(Some(manifest)) if careful && manifest.created > newest => {}
-                Ok(Some(manifest)) => self.adopt(&snapshot, &manifest, &mut step.recovered).await?,
+                Ok(Some(manifest)) => readable.push((snapshot, manifest)),
             }
         }
+        self.adopt(&readable, &mut step.recovered).await?;
         Ok(step)
     }
 
@@ -160,39 +167,45 @@ impl Service {
         .await
     }
 
-    async fn adopt(&self, snapshot: &Snapshot, manifest: &Manifest, recovered: &mut Recovered) -> Result<()> {
-        let id = manifest.source.id.to_string();
-        if self.catalog.source(&id).await?.is_none() {
-            let taken = self.catalog.source_named(&manifest.source.name).await?.is_some();
-            let name = if taken {
-                format!("{} {}", manifest.source.name, &id[..8])
-            } else {
-                manifest.source.name.clone()
-            };
-            let row = SourceRow {
-                id: id.clone(),
-                name,
-                kind: manifest.source.kind.clone(),
-                settings: manifest.source.settings.to_string(),
-                policy: "{}".to_owned(),
-                node: self.options.node.clone(),
-                created: manifest.created,
-                hidden: i64::from(manifest.source.name.starts_with("dir:")),
-            };
-            self.catalog.add_source(&row).await?;
-            recovered.sources += 1;
+    /// The sources first, as their newest backups know them.
+    async fn adopt(&self, found: &[(Snapshot, Manifest)], recovered: &mut Recovered) -> Result<()> {
+        let mut sources: HashMap<SourceId, (&Manifest, i64)> = HashMap::new();
+        for (_, manifest) in found {
+            let (newest, created) = sources
+                .entry(manifest.source.id)
+                .or_insert((manifest, manifest.created));
+            if manifest.created > newest.created {
+                *newest = manifest;
+            }
+            *created = manifest.created.min(*created);
         }
-        let adopted = self.catalog.add_backup(&row_of(snapshot, manifest)).await;
-        match adopted {
-            // A copy of a backup that is there under another snapshot.
-            Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
-            other => {
-                other?;
-                recovered.backups += 1;
+        let mut sources: Vec<_> = sources.into_values().collect();
+        sources.sort_by_key(|(newest, created)| (*created, newest.source.id));
+        for (newest, created) in sources {
+            self.recover_source(newest, created, recovered).await?;
+        }
+        for (snapshot, manifest) in found {
+            match self.catalog.add_backup(&row_of(snapshot, manifest)).await {
+                // A copy of a backup that is there under another snapshot.
+                Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
+                other => {
+                    other?;
+                    recovered.backups += 1;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// For the audit log: also what ran by itself until then, since nobody else remembers it.
+fn detail(recovered: &Recovered) -> String {
+    let mut text = format!("{} backups", recovered.backups);
+    for told in recovered.policies.iter().filter(|told| told.schedule != "off") {
+        let is_on = if told.switched_on { "on" } else { "stays off" };
+        text.push_str(&format!("; {}: {} ({is_on})", told.source, told.schedule));
+    }
+    text
 }
 
 /// Can another backup be read where this one cannot?

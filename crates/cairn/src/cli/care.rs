@@ -51,9 +51,9 @@ pub(crate) async fn kit(service: &Service, words: &Kit, output: Output) -> Resul
     Ok(0)
 }
 
-pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
+pub(crate) async fn recover(service: &Service, schedules: bool, output: Output) -> Result<u8> {
     let done = watch(output, |progress, cancel| async move {
-        service.recover(&progress, &cancel).await
+        service.recover(schedules, &progress, &cancel).await
     })
     .await?;
     output.answer(&json!(done), || {
@@ -70,9 +70,35 @@ pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
             done.missing,
             done.damaged.len()
         ));
+        for told in &done.policies {
+            text.push_str(&policy_told(told));
+        }
         text
     })?;
     Ok(code_of_skipped(done.damaged.len()))
+}
+
+/// What was brought back of a source's policy, and what a person has to do himself.
+fn policy_told(told: &service::RecoveredPolicy) -> String {
+    let name = &told.source;
+    let mut text = match &told.problem {
+        None => format!("\n{name}: its policy is back"),
+        Some(problem) => format!("\n{name}: its policy could not be brought back: {problem}"),
+    };
+    if told.switched_on {
+        text.push_str(&format!("; it is backed up {}", told.schedule));
+    } else if told.schedule != "off" {
+        text.push_str(&format!(
+            "; its schedule is off, switch it on with: cairn schedule set \"{name}\" {}",
+            told.schedule
+        ));
+    }
+    for lacked in &told.lacks {
+        text.push_str(&format!(
+            "; its `{lacked}` was not kept with the backups, set it again"
+        ));
+    }
+    text
 }
 
 /// 0, or 3 for what was done with something left out.

@@ -48,7 +48,10 @@ fn a_key_is_free_or_names_the_job_when_the_process_died_before_it_answered() {
         instance.make_world();
         instance.ok(&["source", "add", "folder", "world", "./world"]);
         instance.ok(&["init"]);
-        let token = format!("Authorization: Bearer {}", person(&instance, "chief", "administrator"));
+        let token = format!(
+            "Authorization: Bearer {}",
+            person(&instance, "chief", "administrator")
+        );
         let headers = [token.as_str(), "Idempotency-Key: one"];
         Served::that_dies_at(&instance, place).dies_of("POST", "/api/backups", &headers, &body);
         let served = Served::start(&instance);

@@ -251,6 +251,60 @@ fn everything_is_recovered_from_the_repository_alone() {
 }
 
 #[test]
+fn a_policy_is_recovered_with_its_schedule_off_and_no_secret_is_in_the_manifest() {
+    for (switch, is_on) in [(None, false), (Some("--schedules"), true)] {
+        let instance = Instance::new();
+        instance.make_world();
+        instance.ok(&["source", "add", "folder", "world", "./world"]);
+        instance.ok(&["backup", "world"]);
+        instance.ok(&[
+            "schedule",
+            "set",
+            "world",
+            "daily",
+            "at",
+            "04:30",
+            "Europe/Berlin",
+        ]);
+        let hooks = r#"hooks.before_backup=[{"do":"command","command":["true","hunter2"]}]"#;
+        let notify = r#"notify=[{"to":{"by":"ntfy","url":"https://ntfy.example/hunter3"}}]"#;
+        instance.ok(&["policy", "set", "world", "retention.last=9", hooks, notify]);
+        let before = instance.ok(&["policy", "show", "world"]);
+        instance.ok(&["backup", "world"]);
+        let manifest = instance.run(&["cat", "latest", "manifest.json"]).out;
+        assert!(
+            manifest.contains("retention") && !manifest.contains("hunter"),
+            "{manifest}"
+        );
+        fs::remove_file(instance.data().join("catalog.db")).unwrap();
+        let address = instance.data().join("repository");
+        let mut words = vec!["recover", "--repository", address.to_str().unwrap()];
+        words.extend(switch);
+        let told = instance.ok(&words)["policies"][0].clone();
+        assert_eq!(
+            (&told["source"], &told["switched_on"], &told["lacks"]),
+            (&json!("world"), &json!(is_on), &json!(["hooks", "notify"]))
+        );
+        let schedule = told["schedule"].as_str().unwrap().to_owned();
+        let after = instance.ok(&["policy", "show", "world"]);
+        assert_eq!(after["retention"], before["retention"]);
+        let shown = instance.ok(&["schedule", "show", "world"]);
+        assert_eq!(shown["next"].as_array().unwrap().is_empty(), !is_on, "{shown}");
+        let words = [vec!["schedule", "set", "world"], schedule.split(' ').collect()].concat();
+        instance.ok(&words);
+        assert_eq!(
+            instance.ok(&["policy", "show", "world"])["schedule"],
+            before["schedule"]
+        );
+        // What the manifest does not know stays as it is when somebody recovers again.
+        assert_eq!(
+            instance.ok(&["recover", "--repository", address.to_str().unwrap()])["policies"],
+            json!([])
+        );
+    }
+}
+
+#[test]
 fn what_a_damaged_snapshot_leaves_is_recovered_and_the_damaged_one_is_named() {
     let instance = Instance::new();
     instance.make_world();
@@ -265,7 +319,8 @@ fn what_a_damaged_snapshot_leaves_is_recovered_and_the_damaged_one_is_named() {
     let checked = instance.run(&["--json", "repository", "check"]);
     assert_eq!((checked.code, checked.json()["snapshots"].as_u64()), (1, Some(1)));
     fs::remove_file(instance.data().join("catalog.db")).unwrap();
-    let recovered = instance.run(&["--json", "recover"]);
+    let address = instance.data().join("repository");
+    let recovered = instance.run(&["--json", "recover", "--repository", address.to_str().unwrap()]);
     assert_eq!(recovered.code, 3, "{}", recovered.err);
     let told = recovered.json();
     assert_eq!(

@@ -40,9 +40,7 @@ fn what_a_writer_killed_at_any_call_left_goes_with_a_prune_when_its_lock_would_h
     let mut left = 0;
     for at in 0.. {
         let mut place = before.twin();
-        place
-            .settings
-            .push(("CAIRN_ENGINE_DIES_AT_CALL", at.to_string()));
+        place.settings.push(("CAIRN_ENGINE_DIES_AT_CALL", at.to_string()));
         let status = place.start(&["backup", "new"], "").ends().status;
         place.settings.pop();
         let names = with_name(&place.path("repository"), "-tmp-");
@@ -165,7 +163,10 @@ fn what_is_foreign_young_or_no_file_stays() {
         (format!("index/notes{salt}"), 90),
         (format!("index/{}{salt}.bak", id("ab")), 90),
         (format!("index/{}{}", id("ab"), salt.to_uppercase()), 90),
-        (format!("index/{}{salt}", id("ab").to_uppercase().replace('5', "B")), 90),
+        (
+            format!("index/{}{salt}", id("ab").to_uppercase().replace('5', "B")),
+            90,
+        ),
         // Somebody may be writing these.
         (format!("locks/{}{salt}", id("44")), 29),
         (format!("index/{}{salt}", id("55")), -90),

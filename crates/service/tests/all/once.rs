@@ -20,7 +20,12 @@ fn a_key_is_held_while_the_request_is_carried_out_and_answers_when_it_is_done() 
         let first = house.service.begin_once("k", "the request").await.unwrap();
         assert_eq!(first, Once::First);
         let other = house.another().await;
-        assert!(told(&other, "k").await.message().contains("still being carried out"));
+        assert!(
+            told(&other, "k")
+                .await
+                .message()
+                .contains("still being carried out")
+        );
         house.service.end_once("k", Some((201, "done"))).await.unwrap();
         let (status, body) = (201, "done".to_owned());
         let answered = other.begin_once("k", "the request").await.unwrap();
@@ -43,7 +48,10 @@ fn a_key_whose_claim_lapsed_is_free_when_nothing_was_queued_under_it() {
         // Whoever lost it says nothing more, and asks for nothing more.
         let caller = house.service.caller().clone().bearing("k");
         let late = house.service.acting(caller);
-        let lost = late.ask_backup(&BackupRequest::manual("world")).await.unwrap_err();
+        let lost = late
+            .ask_backup(&BackupRequest::manual("world"))
+            .await
+            .unwrap_err();
         assert_eq!(lost.kind(), Kind::Conflict, "{lost}");
         house.service.end_once("k", None).await.unwrap();
         told(&house.service, "k").await;
@@ -63,7 +71,12 @@ fn what_was_queued_under_a_key_is_named_and_not_done_again() {
         let bearing = house.service.acting(caller);
         let asked = bearing.ask_backup(&BackupRequest::manual("world")).await.unwrap();
         let other = house.another().await;
-        assert!(told(&other, "k").await.message().contains("still being carried out"));
+        assert!(
+            told(&other, "k")
+                .await
+                .message()
+                .contains("still being carried out")
+        );
         for _ in 0..3 {
             house.pass(Lapse::minutes(5));
             assert!(told(&other, "k").await.message().contains(&asked.job));

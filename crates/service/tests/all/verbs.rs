@@ -181,7 +181,7 @@ pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
         s.check_kit(&password).await
     };
     "is_kit_confirmed" [Repository] |s, _x, _c| s.is_kit_confirmed();
-    "recover" [Repository] |s, _x, _c| async move { s.recover(&busy().0, &busy().1).await };
+    "recover" [Repository] |s, _x, _c| async move { s.recover(false, &busy().0, &busy().1).await };
     "verify all" [Repository] |s, _x, _c| async move { s.verify(None, &busy().0, &busy().1).await };
     "check" [Repository] |s, _x, _c| async move { s.check(Level::Structure, &busy().0, &busy().1).await };
     "plan_prune" [Repository] |s, _x, _c| async move { s.plan_prune(false, &busy().0, &busy().1).await };

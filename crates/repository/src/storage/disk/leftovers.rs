@@ -42,11 +42,7 @@ impl Disk {
             self.look_for_leftovers(&self.root.join(folder(class)), &is_id, &mut found)?;
         }
         for dir in sub_folders(&self.root.join(folder(Class::Pack)))? {
-            let begin = dir
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let begin = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let belongs = |target: &str| is_id(target) && target.starts_with(&begin);
             self.look_for_leftovers(&dir, &belongs, &mut found)?;
         }
