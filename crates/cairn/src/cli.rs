@@ -95,7 +95,10 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
         }
         other => {
             let done = command(other, &service, output).await;
-            // Where nobody serves, who did the work also sends the notices.
+            // Where nobody serves, who did the work also puts right what a killed one left, and sends the notices.
+            if let Err(problem) = service.settle_alone().await {
+                tracing::warn!("{problem}");
+            }
             let _ = tokio::time::timeout(DELIVERY, service.deliver_alone()).await;
             done
         }

@@ -9,6 +9,7 @@ use sources::{Captured, Context, Sink};
 
 use crate::Service;
 use crate::capture::{Made, capture};
+use crate::joined::die_if_asked;
 use crate::library::BackupView;
 use crate::policy::policy_of;
 use crate::work::Order;
@@ -160,8 +161,10 @@ impl Service {
             progress: progress.clone(),
             cancel: cancel.clone(),
         };
+        self.wait_for_owed_hooks(&source.id, cancel).await?;
         self.hooks_before(job, &source, &policy.hooks, JobKind::Backup, cancel)
             .await?;
+        die_if_asked("hooked");
         let done = self.make(making, capture).await;
         let state = if done.is_ok() { "succeeded" } else { "failed" };
         let warnings = self

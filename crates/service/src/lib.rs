@@ -33,6 +33,7 @@ mod links;
 mod lookup;
 pub mod notify;
 mod once;
+mod owed;
 mod pages;
 mod passwords;
 mod people;

@@ -267,6 +267,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("work_off", HOUSE),
     ("deliver_due", HOUSE),
     ("deliver_alone", HOUSE),
+    ("settle_alone", HOUSE),
     ("is_served", PLAIN),
     ("acting", "takes a caller, whom only the service itself can make"),
     ("caller", PLAIN),
