@@ -95,7 +95,10 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
         }
         other => {
             let done = command(other, &service, output).await;
-            // Where nobody serves, who did the work also sends the notices.
+            // Where nobody serves, who did the work also puts right what a killed one left, and sends the notices.
+            if let Err(problem) = service.settle_alone().await {
+                tracing::warn!("{problem}");
+            }
             let _ = tokio::time::timeout(DELIVERY, service.deliver_alone()).await;
             done
         }
@@ -108,7 +111,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
     match command {
         Command::Init(_) => care::init(service, output).await,
         Command::Kit(words) => care::kit(service, &words, output).await,
-        Command::Recover(_) => care::recover(service, output).await,
+        Command::Recover(words) => care::recover(service, words.schedules, output).await,
         Command::Source(words) => sources::source(service, words, output).await,
         Command::Backup(words) => backups::backup(service, words, output).await,
         Command::List(words) => backups::list(service, &words, output).await,

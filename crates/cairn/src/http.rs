@@ -33,7 +33,7 @@ use tower_http::trace::TraceLayer;
 pub(crate) use answer::{problem_json, problem_with, status};
 pub(crate) use asked::{At, Fields, Queried, Wrong};
 pub(crate) use cookies::set as cookie;
-pub(crate) use door::{Door, Visitor, Who};
+pub(crate) use door::{Bears, Door, Visitor, Who};
 pub(crate) use download::{archive, attachment, stream};
 pub(crate) use rates::Rates;
 

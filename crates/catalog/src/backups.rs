@@ -58,7 +58,7 @@ const NAMED: &str = concat!(
 const BEGINNING: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM backups WHERE id >= $1 AND id <= $5 AND state = 'ok' AND ",
+    " FROM backups WHERE id >= $1 AND id <= $5 AND state <> 'missing' AND ",
     among!("backups.source", "$2", "$3"),
     " ORDER BY id DESC LIMIT $4"
 );

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod leases;
 mod open;
 pub mod outbox;
+pub mod owed_hooks;
 pub mod paging;
 pub mod people;
 pub mod plans;
@@ -49,6 +50,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     leases::ALL,
     open::ALL,
     outbox::ALL,
+    owed_hooks::ALL,
     people::ALL,
     plans::ALL,
     schedules::ALL,

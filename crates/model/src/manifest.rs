@@ -1,8 +1,8 @@
 //! The manifest of a backup: `manifest.json` at the root of its tree.
 //!
 //! It says everything that is needed to understand the backup without Cairn's catalog: what was captured
-//! from where, why, when and by whom, part by part, and the settings of the source without its secrets, so
-//! that `recover` can rebuild source and backup.
+//! from where, why, when and by whom, part by part, and the settings and the policy of the source without their
+//! secrets, so that `recover` can rebuild source and backup.
 //! Rules: `format` is always `cairn`; `version` rises when an older reader could misunderstand; unknown
 //! fields are ignored; a newer version is refused. A part's name is one component of a path.
 //! Invariant: `decode(encode(m)) == m`, and what `decode` returns has safe, distinct part names.
@@ -55,6 +55,12 @@ pub struct ManifestSource {
     /// Without secrets.
     #[serde(default)]
     pub settings: Value,
+    /// Without what may hold secrets; nothing when it is the default, and in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub policy: Value,
+    /// What the policy had beside it: `hooks`, `notify`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_lacks: Vec<String>,
 }
 
 /// A person, as another system may know him (a Discord user has no `PersonId`).

@@ -5,7 +5,8 @@
 //!
 //! For tests with real processes: `CAIRN_ENGINE_PACK_SIZE` (bytes), `CAIRN_ENGINE_GRACE_MS` (of prune), `CAIRN_ENGINE_AHEAD` (a file with
 //! the milliseconds by which the clock is ahead), and `CAIRN_ENGINE_SIGNAL` (`stop@3`, `kill@0`: the signal that the process
-//! sends itself before that change of the repository, counted from 0).
+//! sends itself before that change of the repository, counted from 0), and `CAIRN_ENGINE_DIES_AT_CALL` (it is killed before that call to
+//! the file system, counted from 0: also in the middle of writing a file).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     let password = std::env::var("CAIRN_REPOSITORY_PASSWORD")
         .map_err(|_| Problem::invalid("CAIRN_REPOSITORY_PASSWORD is not set"))?;
-    let storage = interrupted(Arc::new(storage::Disk::new(word(1)?)))?;
+    let storage = interrupted(Arc::new(disk(word(1)?)))?;
     let options = options();
     if word(0)? == "init" {
         return Repository::create(storage, &password, options).map(|_| ());
@@ -104,6 +105,31 @@ impl Clock for Ahead {
     }
 }
 
+fn disk(root: &str) -> storage::Disk {
+    match setting("CAIRN_ENGINE_DIES_AT_CALL") {
+        Some(left) => storage::Disk::watched(root, Box::new(Dies { left })),
+        None => storage::Disk::new(root),
+    }
+}
+
+/// Ends the process before one of its calls.
+struct Dies {
+    left: usize,
+}
+
+impl storage::Witness for Dies {
+    fn before(&mut self, _: storage::Change<'_>) -> std::io::Result<()> {
+        if self.left == 0 {
+            // A process may always send signals to itself.
+            let _ = kill_process(getpid(), Signal::KILL);
+        }
+        self.left = self.left.saturating_sub(1);
+        Ok(())
+    }
+
+    fn after(&mut self, _: storage::Change<'_>) {}
+}
+
 /// The process stops or dies where a test wants it to.
 fn interrupted(storage: Arc<dyn storage::Storage>) -> Result<Arc<dyn storage::Storage>> {
     let Ok(wanted) = std::env::var("CAIRN_ENGINE_SIGNAL") else {
@@ -130,7 +156,8 @@ fn interrupted(storage: Arc<dyn storage::Storage>) -> Result<Arc<dyn storage::St
 fn tree(repository: &Repository, prefix: &str) -> Result<Tree> {
     let latest = || {
         repository
-            .snapshots()?
+            .readable_snapshots()?
+            .readable
             .pop()
             .ok_or_else(|| Problem::not_found("there is no snapshot"))
     };
@@ -146,7 +173,8 @@ fn backup(repository: &Repository, root: &Path) -> Result<()> {
     let path = std::path::absolute(root).map_err(|error| Problem::io("cannot resolve the path", error))?;
     let paths = vec![path.display().to_string()];
     let parent = repository
-        .snapshots()?
+        .readable_snapshots()?
+        .readable
         .into_iter()
         .rfind(|snapshot| snapshot.paths == paths);
     let start = SystemClock.now_ms();

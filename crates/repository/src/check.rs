@@ -67,7 +67,11 @@ impl Repository {
         let _lock = self.lock_to_read(Operation::Check)?;
         let findings = Findings::default();
         progress.phase("snapshots");
-        let snapshots = self.readable_snapshots(&findings)?;
+        let snapshots = self.stored_snapshots()?;
+        for unreadable in &snapshots.unreadable {
+            findings.error(format!("a snapshot cannot be read: {}", unreadable.why));
+        }
+        let snapshots = snapshots.readable;
         progress.phase("index");
         let packs = self.readable_packs(&findings)?;
         let index = Index::of(&packs, HashSet::new());
@@ -130,17 +134,6 @@ impl Repository {
         }
         report.findings = findings.sorted();
         Ok(report)
-    }
-
-    fn readable_snapshots(&self, findings: &Findings) -> Result<Vec<Snapshot>> {
-        let mut readable = Vec::new();
-        for found in self.storage().list(Class::Snapshot)? {
-            match self.snapshot(&found.id) {
-                Ok(snapshot) => readable.push(snapshot),
-                Err(problem) => findings.problem("a snapshot cannot be read", &problem),
-            }
-        }
-        Ok(readable)
     }
 
     fn readable_packs(&self, findings: &Findings) -> Result<Vec<PackContents>> {

@@ -1,7 +1,8 @@
 //! Copies snapshots into another repository, which has another key and other chunk boundaries only where it wrote itself.
 //!
 //! Rules: blobs are opened and checked here and sealed anew there; what is there already is not copied; a copied snapshot keeps its time, paths and
-//! tags and names the one it came from, so copying twice adds nothing.
+//! tags and names the one it came from, so copying twice adds nothing. A snapshot that cannot be read here is left out and told; the others
+//! are copied.
 
 use std::collections::HashSet;
 
@@ -11,6 +12,7 @@ use crate::Id;
 use crate::format::snapshot::Snapshot;
 use crate::lock::Operation;
 use crate::repository::Repository;
+use crate::snapshots::Unreadable;
 use crate::write::BlobWriter;
 
 /// What a copy did.
@@ -19,6 +21,8 @@ pub struct Copied {
     pub snapshots: u64,
     pub blobs: u64,
     pub bytes: u64,
+    /// Left out: they cannot be read.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Repository {
@@ -33,18 +37,25 @@ impl Repository {
         target.check_writable()?;
         let _from = self.lock_to_read(Operation::CopyFrom)?;
         let existing: HashSet<Id> = target
-            .snapshots()?
+            .readable_snapshots()?
+            .readable
             .iter()
             .filter_map(|snapshot| snapshot.original)
             .collect();
-        let chosen = self
-            .snapshots()?
+        let is_chosen = |id: &Id| only.is_empty() || only.contains(id);
+        let mut found = self.readable_snapshots()?;
+        found.unreadable.retain(|unreadable| is_chosen(&unreadable.id));
+        let chosen = found
+            .readable
             .into_iter()
-            .filter(|snapshot| only.is_empty() || only.contains(&snapshot.id));
+            .filter(|snapshot| is_chosen(&snapshot.id));
         let wanted: Vec<Snapshot> = chosen
             .filter(|snapshot| !existing.contains(&origin(snapshot)))
             .collect();
-        let mut copied = Copied::default();
+        let mut copied = Copied {
+            unreadable: found.unreadable,
+            ..Copied::default()
+        };
         for snapshot in wanted {
             self.copy_one(target, &snapshot, &mut copied, progress, cancel)?;
         }

@@ -1,6 +1,7 @@
 //! Forgetting snapshots: their files go, the bytes that nobody else uses go with the next prune.
 //!
-//! Rules: which ones is decided by the caller; a snapshot that its owner marked to be kept forever (as rustic does) is refused.
+//! Rules: which ones is decided by the caller; a snapshot that its owner marked to be kept forever (as rustic does) is refused. While a
+//! snapshot cannot be read nothing else is forgotten: it may be the better one of the two. It goes when it is named itself.
 
 use model::{Kind, Problem, Result};
 
@@ -15,6 +16,7 @@ impl Repository {
     pub fn forget(&self, ids: &[Id]) -> Result<()> {
         self.check_deletable()?;
         let lock = self.lock(Operation::Forget)?;
+        self.check_others(ids)?;
         for id in ids {
             match self.snapshot(id) {
                 Ok(snapshot) if is_kept_forever(&snapshot) => {
@@ -31,6 +33,16 @@ impl Repository {
         }
         // One that came back after a power cut would find its blobs pruned.
         self.storage().settle(Class::Snapshot)
+    }
+
+    /// All that stay can be read.
+    fn check_others(&self, ids: &[Id]) -> Result<()> {
+        let mut found = self.readable_snapshots()?;
+        found
+            .unreadable
+            .retain(|unreadable| !ids.contains(&unreadable.id));
+        let doubt = |problem: Problem| problem.context("nothing was deleted, another backup cannot be read");
+        found.all(self).map(|_| ()).map_err(doubt)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::storage::{Class, Storage};
 
 const REFRESH: Duration = Duration::from_mins(5);
 /// Older locks are stale.
-const STALE_MS: i64 = 30 * 60 * 1000;
+pub(crate) const STALE_MS: i64 = 30 * 60 * 1000;
 /// Without a refresh for this long a holder must not write any more.
 const LOST_MS: i64 = 22 * 60 * 1000 + 30_000;
 /// Between writing a lock and looking for those who did the same.

@@ -5,7 +5,8 @@
 //!
 //! Rules: any error while looking (a listing, a tree, an index) ends it before the first deletion; a blob that is used but in no index
 //! ends it; a pack that became unused goes only when it is older than the grace, so that a writer that slept loses
-//! nothing; the new index is read back and compared before anything is deleted. Exclusive lock throughout.
+//! nothing; the new index is read back and compared before anything is deleted. Exclusive lock throughout. Unfinished files of killed
+//! writers go when they are older than any lock lives: whoever wrote one must have stopped by then.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,10 +15,11 @@ use model::{Cancel, Problem, Progress, Result};
 use crate::Id;
 use crate::format::index_file::{self, PackContents};
 use crate::format::pack::{self, BlobKind, PackEntry};
+use crate::format::snapshot::Snapshot;
 use crate::index::{self, Index};
-use crate::lock::{Lock, Operation};
+use crate::lock::{Lock, Operation, STALE_MS};
 use crate::repository::Repository;
-use crate::storage::{Class, Stored};
+use crate::storage::{Class, Leftover, Stored};
 use crate::used::Used;
 use crate::write::OpenPack;
 
@@ -49,12 +51,18 @@ pub struct PrunePlan {
     pub bytes_stay_unused: u64,
     /// Packs of the index that are neither used nor stored.
     pub forgotten: Vec<Id>,
+    /// Unfinished files of writers that were killed.
+    pub leftovers: Vec<Leftover>,
     /// Index files that are replaced.
     pub index_files: usize,
 }
 
 impl PrunePlan {
     pub fn is_empty(&self) -> bool {
+        self.leftovers.is_empty() && self.leaves_packs()
+    }
+
+    fn leaves_packs(&self) -> bool {
         self.delete_unindexed.is_empty()
             && self.delete_unused.is_empty()
             && self.repack.is_empty()
@@ -68,6 +76,7 @@ struct View {
     packs: Vec<PackContents>,
     stored: HashMap<Id, Stored>,
     used: Used,
+    leftovers: Vec<Leftover>,
 }
 
 impl Repository {
@@ -88,6 +97,7 @@ impl Repository {
         let view = self.look(progress, cancel)?;
         let plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
         self.perform(&view, &plan, &lock, progress, cancel)?;
+        self.delete_leftovers(&plan, &lock)?;
         self.reload_index()?;
         Ok(plan)
     }
@@ -95,7 +105,7 @@ impl Repository {
     /// Looks at everything; any doubt is an error.
     fn look(&self, progress: &Progress, cancel: &Cancel) -> Result<View> {
         progress.phase("snapshots");
-        let snapshots = self.stored_snapshots()?;
+        let snapshots = self.all_snapshots()?;
         progress.phase("index");
         let (files, packs) = index::load_packs(self.storage(), &self.0.key, None)?;
         let index = Index::of(&packs, files.clone());
@@ -120,9 +130,23 @@ impl Repository {
             packs,
             stored,
             used,
+            leftovers: self.storage().leftovers()?,
         };
         view.check_stored()?;
         Ok(view)
+    }
+}
+
+impl Repository {
+    /// One that cannot be read still needs its data, and nobody knows which.
+    fn all_snapshots(&self) -> Result<Vec<Snapshot>> {
+        let found = self.stored_snapshots()?;
+        if let Some(gone) = found.gone.first() {
+            let problem = format!("snapshot {} is listed, but not there", gone.short());
+            return Err(unsure(&Problem::damaged(problem)));
+        }
+        let doubt = |problem: Problem| problem.context("not pruned, nothing was deleted");
+        found.all(self).map_err(doubt)
     }
 }
 
@@ -208,7 +232,18 @@ impl View {
             plan.repack.extend(small.into_iter().map(|(id, _)| id));
         }
         plan.repack.sort_unstable();
+        self.plan_leftovers(now_ms, &mut plan);
         plan
+    }
+
+    fn plan_leftovers(&self, now_ms: i64, plan: &mut PrunePlan) {
+        let is_old = |ms: i64| now_ms - ms > STALE_MS;
+        let old = self
+            .leftovers
+            .iter()
+            .filter(|left| left.modified_ms.is_some_and(is_old));
+        plan.leftovers = old.cloned().collect();
+        plan.bytes_freed += plan.leftovers.iter().map(|left| left.size).sum::<u64>();
     }
 
     fn plan_unused(&self, pack: &PackContents, is_old: &dyn Fn(&Id) -> bool, plan: &mut PrunePlan) {

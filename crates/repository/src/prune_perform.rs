@@ -18,7 +18,7 @@ impl Repository {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<()> {
-        if plan.is_empty() && plan.wait.is_empty() && view.files.len() < 8 {
+        if plan.leaves_packs() && plan.wait.is_empty() && view.files.len() < 8 {
             return Ok(());
         }
         progress.phase("packs");
@@ -55,6 +55,14 @@ impl Repository {
             lock.check()?;
             self.storage().delete(Class::Pack, id)?;
             progress.items(1);
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_leftovers(&self, plan: &PrunePlan, lock: &Lock) -> Result<()> {
+        for leftover in &plan.leftovers {
+            lock.check()?;
+            self.storage().delete_leftover(leftover)?;
         }
         Ok(())
     }

@@ -19,8 +19,8 @@ use crate::format::unpacked;
 use crate::index::Index;
 use crate::keys;
 use crate::lock::{Lock, Operation};
-use crate::read::{Blobs, cached_file};
-use crate::storage::{Class, Storage, Stored};
+use crate::read::Blobs;
+use crate::storage::{Class, Storage};
 
 /// How a repository is used by this process.
 #[derive(Clone)]
@@ -238,60 +238,6 @@ impl Repository {
         let stored = self.storage().list(Class::Index)?;
         let names: std::collections::HashSet<Id> = stored.iter().map(|found| found.id).collect();
         Ok((names == *index.files()).then_some(index))
-    }
-
-    /// All snapshots, oldest first.
-    pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
-        let names = self.storage().list(Class::Snapshot)?;
-        if let Some(cache) = &self.0.cache {
-            let known: std::collections::HashSet<Id> = names.iter().map(|found| found.id).collect();
-            cache.keep_only(Class::Snapshot, |id| known.contains(id));
-        }
-        self.read_snapshots(&names, self.0.cache.as_ref())
-    }
-
-    /// The same, each as it is in the storage.
-    pub(crate) fn stored_snapshots(&self) -> Result<Vec<Snapshot>> {
-        self.read_snapshots(&self.storage().list(Class::Snapshot)?, None)
-    }
-
-    fn read_snapshots(&self, names: &[Stored], cache: Option<&Cache>) -> Result<Vec<Snapshot>> {
-        let mut snapshots = names
-            .iter()
-            .map(|found| self.snapshot_by(&found.id, cache))
-            .collect::<Result<Vec<_>>>()?;
-        snapshots.sort_by_cached_key(|snapshot| (snapshot.time_ms().unwrap_or(0), snapshot.id));
-        Ok(snapshots)
-    }
-
-    /// As it is in the storage now.
-    pub fn snapshot(&self, id: &Id) -> Result<Snapshot> {
-        self.snapshot_by(id, None)
-    }
-
-    /// From the cache only for who has just seen it listed.
-    fn snapshot_by(&self, id: &Id, cache: Option<&Cache>) -> Result<Snapshot> {
-        let context = |problem: Problem| problem.context(format!("snapshot {}", id.short()));
-        let sealed = cached_file(self.storage(), cache, Class::Snapshot, id).map_err(context)?;
-        let json = unpacked::decode(&self.0.key, &sealed, unpacked::SMALL).map_err(context)?;
-        Snapshot::decode(*id, &json)
-    }
-
-    /// The one snapshot whose id starts with this.
-    pub fn find_snapshot(&self, prefix: &str) -> Result<Snapshot> {
-        let names = self.storage().list(Class::Snapshot)?;
-        let prefix = prefix.to_ascii_lowercase();
-        let mut matching = names.iter().filter(|found| found.id.hex().starts_with(&prefix));
-        match (matching.next(), matching.next()) {
-            (Some(only), None) => self.snapshot_by(&only.id, self.0.cache.as_ref()),
-            (None, _) => Err(Problem::not_found(format!(
-                "no snapshot's id starts with “{prefix}”"
-            ))),
-            (Some(_), Some(_)) => Err(Problem::invalid(format!(
-                "several snapshots' ids start with “{prefix}”"
-            ))
-            .hint("give more digits")),
-        }
     }
 
     pub(crate) fn with_blobs<T>(&self, index: &Index, use_them: impl FnOnce(&Blobs<'_>) -> T) -> T {

@@ -10,6 +10,8 @@ use crate::storage::Class;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     pub snapshots: u64,
+    /// Snapshots that cannot be read; they are counted nowhere else.
+    pub unreadable_snapshots: Vec<String>,
     pub packs: u64,
     /// Bytes of all packs in the storage.
     pub stored_bytes: u64,
@@ -23,12 +25,14 @@ pub struct Stats {
 
 impl Repository {
     pub fn stats(&self, progress: &Progress, cancel: &Cancel) -> Result<Stats> {
-        let snapshots = self.snapshots()?;
+        let found = self.readable_snapshots()?;
+        let snapshots = found.readable;
         let index = self.current_index()?;
         let [data, trees] = index.totals();
         let packs = self.storage().list(Class::Pack)?;
         let mut stats = Stats {
             snapshots: snapshots.len() as u64,
+            unreadable_snapshots: found.unreadable.iter().map(|one| one.id.hex()).collect(),
             packs: packs.len() as u64,
             stored_bytes: packs.iter().map(|found| found.size).sum(),
             data_blobs: data.0,

@@ -10,6 +10,7 @@ mod faulty;
 mod memory;
 mod object;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Problem, Result};
@@ -42,6 +43,15 @@ pub struct Stored {
     pub modified_ms: Option<i64>,
 }
 
+/// An unfinished file that a killed writer left: it has no name of its own and nobody ever reads it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leftover {
+    /// Below the repository's root.
+    pub place: PathBuf,
+    pub size: u64,
+    pub modified_ms: Option<i64>,
+}
+
 /// A place for the files of a repository.
 pub trait Storage: Send + Sync + std::fmt::Debug {
     /// For people and for the recovery kit; without credentials.
@@ -60,6 +70,14 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     fn delete(&self, class: Class, id: &Id) -> Result<()>;
     /// What a listing of this class shows now is durable, whoever put or deleted it, even a process that was killed meanwhile.
     fn settle(&self, class: Class) -> Result<()>;
+    /// Unfinished files of all classes; a storage in which a file comes to be at once has none.
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        Ok(Vec::new())
+    }
+    /// Deletes one that was found; one that is gone is no error.
+    fn delete_leftover(&self, _: &Leftover) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Opens the storage at an address: the path of a folder, or `s3:…`.

@@ -9,6 +9,7 @@ use sources::{Captured, Context, Sink};
 
 use crate::Service;
 use crate::capture::{Made, capture};
+use crate::joined::die_if_asked;
 use crate::library::BackupView;
 use crate::policy::policy_of;
 use crate::work::Order;
@@ -160,24 +161,27 @@ impl Service {
             progress: progress.clone(),
             cancel: cancel.clone(),
         };
+        self.wait_for_owed_hooks(&source.id, cancel).await?;
         self.hooks_before(job, &source, &policy.hooks, JobKind::Backup, cancel)
             .await?;
+        die_if_asked("hooked");
         let done = self.make(making, capture).await;
         let state = if done.is_ok() { "succeeded" } else { "failed" };
         let warnings = self
             .hooks_after(job, &source, &policy.hooks, JobKind::Backup, state)
             .await;
         let mut done = done?;
-        if !warnings.is_empty() {
-            "warning".clone_into(&mut done.state);
-            done.warnings.extend(warnings);
-        }
+        done.warn(warnings);
         if order.lock {
             self.catalog.set_backup_locked(&done.backup.id, true).await?;
         }
-        done.deleted = self
+        let thinned = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
             .await?;
+        done.deleted = thinned.deleted;
+        if let Some(problem) = thinned.stopped {
+            done.warn([format!("older backups stay: {problem}")]);
+        }
         if let Some(row) = self.catalog.backup(&done.backup.id).await? {
             self.tell_unusual(&source, &row).await?;
             done.backup = BackupView::of(&row);
@@ -268,6 +272,16 @@ impl Service {
         self.catalog.add_backup(&row).await?;
         self.audit("backup", &making.source.name, &row.id).await?;
         Ok(row)
+    }
+}
+
+impl BackupDone {
+    fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        let before = self.warnings.len();
+        self.warnings.extend(warnings);
+        if self.warnings.len() > before {
+            "warning".clone_into(&mut self.state);
+        }
     }
 }
 

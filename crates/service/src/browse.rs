@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Action, Cancel, Meta, Permission, Problem, Result};
+use model::{Action, Cancel, Kind, Meta, Permission, Problem, Result};
 use repository::{Change, Tree};
 use serde::Serialize;
 use sources::{Context, Wanted};
@@ -145,7 +145,15 @@ impl Service {
         let mut seen = std::collections::HashSet::new();
         let mut found = Vec::new();
         for backup in backups.into_iter().filter(|backup| backup.state == "ok") {
-            let tree = self.tree_of(&backup.snapshot).await?;
+            let tree = match self.tree_of(&backup.snapshot).await {
+                // The others may have it.
+                Err(problem) if matches!(problem.kind(), Kind::Damaged | Kind::Io) => {
+                    tracing::warn!("backup {} is left out: {problem}", backup.id);
+                    self.catalog.set_backup_state(&backup.id, "damaged").await?;
+                    continue;
+                }
+                other => other?,
+            };
             let (needle, cancel) = (Arc::clone(&needle), cancel.clone());
             let matching = self.blocking(move || search(&tree, &needle, &cancel)).await?;
             for entry in matching {

@@ -46,6 +46,8 @@ pub struct Caller {
     session: Option<String>,
     address: String,
     via: Via,
+    /// The Idempotency-Key that his request bears.
+    key: Option<String>,
 }
 
 impl Caller {
@@ -57,6 +59,7 @@ impl Caller {
             session: None,
             address: String::new(),
             via: Via::Cli,
+            key: None,
         }
     }
 
@@ -86,7 +89,21 @@ impl Caller {
             session: None,
             address: at.address.clone(),
             via: at.via,
+            key: None,
         }
+    }
+
+    /// The same, with a request that bears a key which was claimed by `begin_once`.
+    #[must_use]
+    pub fn bearing(self, key: &str) -> Self {
+        Caller {
+            key: Some(key.to_owned()),
+            ..self
+        }
+    }
+
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     pub(crate) fn with_session(self, id: &str) -> Self {

@@ -10,6 +10,7 @@ use sources::{Captured, Context};
 
 use crate::backup::{Capture, Making};
 use crate::joined::SinkOf;
+use crate::recover::policy_for_manifest;
 
 pub(crate) struct Made {
     pub(crate) manifest: Manifest,
@@ -77,11 +78,14 @@ fn warnings(sink: &SinkOf) -> Vec<String> {
 }
 
 fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
+    let (policy, policy_lacks) = policy_for_manifest(&making.source);
     let source = ManifestSource {
         id: making.source.id.parse()?,
         name: making.source.name.clone(),
         kind: making.source.kind.clone(),
         settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
+        policy,
+        policy_lacks,
     };
     let cairn = version.to_owned();
     let beginning = Beginning {

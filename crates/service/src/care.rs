@@ -2,7 +2,7 @@
 
 use catalog::audit::AuditRow;
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
-use repository::{Copied, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
+use repository::{Copied, Finding, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -31,6 +31,9 @@ pub struct PruneDone {
     pub bytes_freed: u64,
     pub bytes_repacked: u64,
     pub bytes_used: u64,
+    /// Unfinished files of writers that were killed.
+    #[serde(default)]
+    pub leftovers_deleted: u64,
 }
 
 impl PruneDone {
@@ -43,7 +46,19 @@ impl PruneDone {
             bytes_freed: plan.bytes_freed,
             bytes_repacked: plan.bytes_repacked,
             bytes_used: plan.bytes_used,
+            leftovers_deleted: plan.leftovers.len() as u64,
         }
+    }
+}
+
+/// A report of one thing: the snapshot itself cannot be read.
+fn found(problem: &Problem) -> Report {
+    let hint = problem.hint_text().map(|hint| format!(" ({hint})"));
+    let text = format!("{}{}", problem.message(), hint.unwrap_or_default());
+    let is_error = true;
+    Report {
+        findings: vec![Finding { is_error, text }],
+        ..Report::default()
     }
 }
 
@@ -92,7 +107,12 @@ impl Service {
                 let row = self.backup_row(wanted).await?;
                 let id = repository::Id::parse(&row.snapshot)?;
                 let report = self.with_repository(progress, cancel, move |repository, progress, cancel| {
-                    repository.verify(&repository.snapshot(&id)?, Level::Data, progress, cancel)
+                    match repository.snapshot(&id) {
+                        Err(problem) if matches!(problem.kind(), Kind::Damaged | Kind::Io) => {
+                            Ok(found(&problem))
+                        }
+                        other => repository.verify(&other?, Level::Data, progress, cancel),
+                    }
                 });
                 (report.await?, vec![row.id])
             }

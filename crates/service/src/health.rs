@@ -101,15 +101,21 @@ impl Service {
         Ok(())
     }
 
-    /// Brings the catalog in step with the repository, and tells of backups that are gone.
+    /// Brings the catalog in step with the repository, and tells of backups that are gone or damaged.
     pub(crate) async fn reconcile(&self) -> Result<()> {
         let step = self.bring_in_step(true, &Progress::new(), &Cancel::new()).await;
-        let gone = match step {
+        let step = match step {
             Err(problem) if problem.kind() == Kind::RepositoryMissing => return Ok(()),
-            other => other?.gone,
+            other => other?,
         };
+        self.tell_of_rows(&step.gone, "gone from the repository").await?;
+        let damaged = "no more to be read in the repository (`cairn repository check` names the files)";
+        self.tell_of_rows(&step.hurt, damaged).await
+    }
+
+    async fn tell_of_rows(&self, rows: &[BackupRow], what: &str) -> Result<()> {
         for source in self.catalog.list_sources().await? {
-            let ids: Vec<&str> = gone
+            let ids: Vec<&str> = rows
                 .iter()
                 .filter(|row| row.source == source.id)
                 .map(|row| row.id.as_str())
@@ -118,7 +124,7 @@ impl Service {
                 continue;
             }
             let text = format!(
-                "{} gone from the repository: {}",
+                "{} {what}: {}",
                 model::counted(ids.len() as u64, "backup is", "backups are"),
                 ids.join(", ")
             );

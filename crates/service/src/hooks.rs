@@ -1,7 +1,8 @@
 //! The hooks of a policy, around backups and restores.
 //!
 //! Rules: a hook that fails before the work stops it, and nothing has been touched; hooks after it run whatever happened, and what goes
-//! wrong with them is a warning of the job. They run in the process that carries the job out.
+//! wrong with them is a warning of the job. They run in the process that carries the job out; when that is killed, `owed` tells who runs
+//! those after a backup.
 
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
@@ -31,11 +32,14 @@ impl Service {
         if first.is_empty() {
             return Ok(());
         }
-        let (job, source, cancel) = (job.id.clone(), source.name.clone(), cancel.clone());
-        self.blocking(move || {
+        if kind == JobKind::Backup && !undo.is_empty() {
+            self.owe_hooks(job, source, &undo).await?;
+        }
+        let (id, source, cancel) = (job.id.clone(), source.name.clone(), cancel.clone());
+        let done = self.blocking(move || {
             let programs = Programs::default();
             let cx = HookContext {
-                job: &job,
+                job: &id,
                 source: &source,
                 event: kind.word(),
                 state: "running",
@@ -44,8 +48,13 @@ impl Service {
                 sql: None,
             };
             before(&first, &undo, &cx).map_err(|problem| problem.context("nothing was touched"))
-        })
-        .await
+        });
+        let done = done.await;
+        if done.is_err() {
+            // Those after it have been run for the ones that were.
+            self.have_run_hooks(&job.id).await;
+        }
+        done
     }
 
     /// What went wrong, for the job's warnings.
@@ -57,11 +66,32 @@ impl Service {
         kind: JobKind,
         state: &'static str,
     ) -> Vec<String> {
-        let (_, last) = lists(hooks.clone(), kind);
+        let (first, last) = lists(hooks.clone(), kind);
         if last.is_empty() {
             return Vec::new();
         }
-        let (id, source) = (job.id.clone(), source.name.clone());
+        let is_owed = kind == JobKind::Backup && !first.is_empty();
+        if is_owed && matches!(self.owns_hooks(&job.id).await, Ok(false)) {
+            return vec![
+                "the hooks after it were run by another process, which took this one for dead".to_owned(),
+            ];
+        }
+        let warnings = self.run_after(&job.id, &source.name, last, kind, state).await;
+        if is_owed {
+            self.have_run_hooks(&job.id).await;
+        }
+        warnings
+    }
+
+    pub(crate) async fn run_after(
+        &self,
+        job: &str,
+        source: &str,
+        last: Vec<Hook>,
+        kind: JobKind,
+        state: &'static str,
+    ) -> Vec<String> {
+        let (id, source) = (job.to_owned(), source.to_owned());
         let done = self.blocking(move || {
             let (programs, cancel) = (Programs::default(), Cancel::new());
             let cx = HookContext {
@@ -78,7 +108,7 @@ impl Service {
         let problems = done.await.unwrap_or_else(|problem| vec![problem]);
         let warnings: Vec<String> = problems.iter().map(Problem::to_string).collect();
         for warning in &warnings {
-            self.log(&job.id, "warning", warning).await;
+            self.log(job, "warning", warning).await;
         }
         warnings
     }

@@ -71,16 +71,16 @@ impl Sink for SinkOf {
 
 static RECORDS: AtomicUsize = AtomicUsize::new(0);
 
-/// For tests of what a killed process leaves: dies at once after the record of this number, or before it (`3-`).
+/// For tests of what a killed process leaves: dies at once after the record of this number, or before it (`3-`), or where a word says.
 #[cfg(debug_assertions)]
-fn die_if_asked(here: &str) {
+pub(crate) fn die_if_asked(here: &str) {
     if std::env::var("CAIRN_TEST_DIE_AT_RECORD").is_ok_and(|at| at == here) {
         std::process::abort();
     }
 }
 
 #[cfg(not(debug_assertions))]
-fn die_if_asked(_here: &str) {}
+pub(crate) fn die_if_asked(_here: &str) {}
 
 /// The catalog's journal of one job. Used on threads for blocking work only.
 pub(crate) struct JournalOf {

@@ -8,14 +8,23 @@ use std::collections::BTreeSet;
 use catalog::backups::BackupRow;
 use catalog::sources::SourceRow;
 use model::{
-    BackupId, Cancel, Entitlement, Held, Lapse, Limit, Newcomer, Policy, Progress, Reason, Result, Terms,
-    safety_to_delete,
+    BackupId, Cancel, Entitlement, Held, Kind, Lapse, Limit, Newcomer, Policy, Problem, Progress, Reason,
+    Result, Terms, safety_to_delete,
 };
 use repository::Level;
 
 use crate::Service;
 use crate::policy::held;
 use crate::policy::policy_of;
+
+/// What thinning out came to.
+#[derive(Debug, Default)]
+pub(crate) struct Thinned {
+    /// The ids that went.
+    pub(crate) deleted: Vec<String>,
+    /// Why nothing went that should have.
+    pub(crate) stopped: Option<Problem>,
+}
 
 impl Service {
     async fn backups_of(&self, source: &str) -> Result<Vec<BackupRow>> {
@@ -41,7 +50,7 @@ impl Service {
         limit.admit(&held, Newcomer { reason, person })
     }
 
-    /// After a new backup: verifies it and deletes what the policy lets go. The ids that went.
+    /// After a new backup: verifies it and deletes what the policy lets go.
     pub(crate) async fn thin_out(
         &self,
         source: &SourceRow,
@@ -49,7 +58,7 @@ impl Service {
         new: &str,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Thinned> {
         let mut rows = self.backups_of(&source.id).await?;
         let new: BackupId = new.parse()?;
         // What would go if the new one were good? Without an answer there is nothing to verify for.
@@ -62,10 +71,10 @@ impl Service {
         let mut going = self.going(policy, &plan, &hoped, new);
         going.retain(|id| !asked_for.contains(id));
         let Some(at) = rows.iter().position(|row| row.id == new.to_string()) else {
-            return Ok(Vec::new());
+            return Ok(Thinned::default());
         };
         if going.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Thinned::default());
         }
         progress.phase("verifying the new backup");
         self.verify_snapshot(&rows[at].snapshot, Level::Data, progress, cancel)
@@ -75,8 +84,17 @@ impl Service {
             .set_backup_verified(&rows[at].id, self.now_ms())
             .await?;
         rows.retain(|row| going.contains(&row.id));
-        self.delete_rows(&rows).await?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        match self.delete_rows(&rows).await {
+            // Another backup is damaged: the new one is good all the same, and nothing went.
+            Err(problem) if problem.kind() == Kind::Damaged => Ok(Thinned {
+                stopped: Some(problem),
+                ..Thinned::default()
+            }),
+            other => other.map(|()| Thinned {
+                deleted: rows.into_iter().map(|row| row.id).collect(),
+                stopped: None,
+            }),
+        }
     }
 
     fn going(&self, policy: &Policy, plan: &Entitlement, held: &[Held], new: BackupId) -> BTreeSet<String> {

@@ -89,7 +89,11 @@ impl Service {
     }
 
     async fn find_backup(&self, wanted: &str, among: Among<'_>) -> Result<Found<BackupRow>> {
-        let exact = self.catalog.backup(wanted).await?.filter(|row| row.state == "ok");
+        let exact = self
+            .catalog
+            .backup(wanted)
+            .await?
+            .filter(|row| row.state != "missing");
         if let Some(row) = exact
             && self.is_among(&row.source, among).await?
         {

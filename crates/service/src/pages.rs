@@ -170,9 +170,10 @@ impl Service {
         most: i64,
     ) -> Result<Vec<BackupRow>> {
         if let Some(state) = filter.state.as_deref()
-            && !matches!(state, "ok" | "missing")
+            && !matches!(state, "ok" | "missing" | "damaged")
         {
-            return Err(Problem::invalid(format!("“{state}” is not a state of a backup")).hint("ok, missing"));
+            return Err(Problem::invalid(format!("“{state}” is not a state of a backup"))
+                .hint("ok, missing, damaged"));
         }
         let within = match self.one_source(filter.source.as_deref()).await? {
             Some(one) => vec![one],

@@ -1,17 +1,21 @@
 //! Rebuilds the catalog from a repository alone: every backup carries its manifest.
 //!
 //! Rules: nothing is deleted; a backup that the catalog knows already is left as it is; a snapshot without a manifest of ours is counted and let
-//! be.
+//! be. One that cannot be read stops nothing: it is named, its row is marked, and all others are brought back.
 
-use std::collections::HashSet;
+mod policy;
+
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
 use catalog::backups::BackupRow;
-use catalog::sources::SourceRow;
-use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Permission, Progress, Result};
-use repository::{Repository, Snapshot};
+use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Permission, Progress, Result, SourceId};
+use repository::{Repository, Snapshot, Snapshots};
 use serde::Serialize;
+
+pub use policy::RecoveredPolicy;
+pub(crate) use policy::policy_for_manifest;
 
 use crate::Service;
 
@@ -24,6 +28,19 @@ pub struct Recovered {
     pub foreign: u64,
     /// Rows whose snapshot is gone; they are marked missing.
     pub missing: u64,
+    /// There, but not to be read.
+    pub damaged: Vec<DamagedBackup>,
+    /// Of sources that had none.
+    pub policies: Vec<RecoveredPolicy>,
+}
+
+/// A snapshot that cannot be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DamagedBackup {
+    pub snapshot: String,
+    /// Where the catalog knows it.
+    pub backup: Option<String>,
+    pub why: String,
 }
 
 /// What bringing catalog and repository in step found.
@@ -32,22 +49,23 @@ pub(crate) struct InStep {
     pub(crate) recovered: Recovered,
     /// Rows whose snapshot is gone since the last look.
     pub(crate) gone: Vec<BackupRow>,
+    /// Rows whose snapshot cannot be read any more.
+    pub(crate) hurt: Vec<BackupRow>,
 }
 
 /// A backup's row comes a moment after its snapshot; a snapshot without a row is only then without an owner.
 const YOUNG_MS: i64 = 3_600_000;
 
 impl Service {
-    /// Rebuilds what the catalog lacks, on a person's wish.
-    pub async fn recover(&self, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
+    /// Rebuilds what the catalog lacks, on a person's wish; with `schedules` what ran by itself runs again.
+    pub async fn recover(&self, schedules: bool, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
         self.may(Permission::Repository, None).await?;
-        let recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
-        self.audit(
-            "recover",
-            &self.repository_address(),
-            &format!("{} backups", recovered.backups),
-        )
-        .await?;
+        let mut recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
+        if schedules {
+            self.switch_on(&mut recovered.policies).await?;
+        }
+        self.audit("recover", &self.repository_address(), &detail(&recovered))
+            .await?;
         Ok(recovered)
     }
 
@@ -62,9 +80,10 @@ impl Service {
         // Rows first: what is listed later than its row was written is in the list.
         let rows = self.catalog.list_backups(None, i64::MAX).await?;
         let reading = repository.clone();
-        let snapshots = self.blocking(move || reading.snapshots()).await?;
+        let found = self.blocking(move || reading.readable_snapshots()).await?;
         let mut step = InStep::default();
-        self.mark(&rows, &snapshots, &mut step).await?;
+        self.mark(&rows, &found, &mut step).await?;
+        let snapshots = found.readable;
         let known: HashSet<&str> = rows.iter().map(|row| row.snapshot.as_str()).collect();
         let newest = self.now_ms() - YOUNG_MS;
         let total = snapshots.len() as u64;
@@ -74,31 +93,52 @@ impl Service {
         let unknown: Vec<Snapshot> = unknown.collect();
         step.recovered.known = total - unknown.len() as u64;
         let manifests = self.manifests(repository, unknown, progress, cancel).await?;
+        let mut readable = Vec::new();
         for (snapshot, manifest) in manifests {
             match manifest {
-                None => step.recovered.foreign += 1,
-                Some(manifest) if careful && manifest.created > newest => {}
-                Some(manifest) => self.adopt(&snapshot, &manifest, &mut step.recovered).await?,
+                Err(problem) => step.recovered.damaged.push(DamagedBackup {
+                    snapshot: snapshot.id.hex(),
+                    backup: None,
+                    why: problem.to_string(),
+                }),
+                Ok(None) => step.recovered.foreign += 1,
+                Ok(Some(manifest)) if careful && manifest.created > newest => {}
+                Ok(Some(manifest)) => readable.push((snapshot, manifest)),
             }
         }
+        self.adopt(&readable, &mut step.recovered).await?;
         Ok(step)
     }
 
-    /// Marks rows whose snapshot is gone, or back.
-    async fn mark(&self, rows: &[BackupRow], snapshots: &[Snapshot], step: &mut InStep) -> Result<()> {
-        let there: HashSet<String> = snapshots.iter().map(|snapshot| snapshot.id.hex()).collect();
+    /// Marks rows whose snapshot is gone, cannot be read, or is back.
+    async fn mark(&self, rows: &[BackupRow], found: &Snapshots, step: &mut InStep) -> Result<()> {
+        let readable = found.readable.iter().map(|snapshot| (snapshot.id.hex(), "ok"));
+        let unreadable = found.unreadable.iter().map(|one| (one.id.hex(), "damaged"));
+        let there: HashMap<String, &str> = readable.chain(unreadable).collect();
         for row in rows {
-            match (there.contains(&row.snapshot), row.state.as_str()) {
-                // Deleted since: then there is no row any more either.
-                (false, "ok") if self.catalog.backup(&row.id).await?.is_some() => {
-                    self.catalog.set_backup_state(&row.id, "missing").await?;
-                    step.recovered.missing += 1;
-                    step.gone.push(row.clone());
-                }
-                (true, "missing") => self.catalog.set_backup_state(&row.id, "ok").await?,
+            let state = there.get(&row.snapshot).copied().unwrap_or("missing");
+            // Deleted since: then there is no row any more either.
+            if state == row.state || self.catalog.backup(&row.id).await?.is_none() {
+                continue;
+            }
+            self.catalog.set_backup_state(&row.id, state).await?;
+            match state {
+                "missing" => step.gone.push(row.clone()),
+                "damaged" => step.hurt.push(row.clone()),
                 _ => {}
             }
         }
+        step.recovered.missing = step.gone.len() as u64;
+        let known: HashMap<&str, &str> = rows
+            .iter()
+            .map(|row| (row.snapshot.as_str(), row.id.as_str()))
+            .collect();
+        let damaged = found.unreadable.iter().map(|one| DamagedBackup {
+            snapshot: one.id.hex(),
+            backup: known.get(one.id.hex().as_str()).map(|id| (*id).to_owned()),
+            why: one.why.clone(),
+        });
+        step.recovered.damaged = damaged.collect();
         Ok(())
     }
 
@@ -108,15 +148,18 @@ impl Service {
         snapshots: Vec<Snapshot>,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<Vec<(Snapshot, Option<Manifest>)>> {
+    ) -> Result<Vec<(Snapshot, Result<Option<Manifest>>)>> {
         let (progress, cancel) = (progress.clone(), cancel.clone());
         self.blocking(move || {
             progress.phase("reading");
             let mut found = Vec::new();
             for snapshot in snapshots {
                 cancel.check()?;
-                let manifest = manifest_of(&repository, &snapshot)?;
-                found.push((snapshot, manifest));
+                let manifest = manifest_of(&repository, &snapshot);
+                match manifest {
+                    Err(problem) if !is_of_the_backup(problem.kind()) => return Err(problem),
+                    manifest => found.push((snapshot, manifest)),
+                }
                 progress.items(1);
             }
             Ok(found)
@@ -124,39 +167,50 @@ impl Service {
         .await
     }
 
-    async fn adopt(&self, snapshot: &Snapshot, manifest: &Manifest, recovered: &mut Recovered) -> Result<()> {
-        let id = manifest.source.id.to_string();
-        if self.catalog.source(&id).await?.is_none() {
-            let taken = self.catalog.source_named(&manifest.source.name).await?.is_some();
-            let name = if taken {
-                format!("{} {}", manifest.source.name, &id[..8])
-            } else {
-                manifest.source.name.clone()
-            };
-            let row = SourceRow {
-                id: id.clone(),
-                name,
-                kind: manifest.source.kind.clone(),
-                settings: manifest.source.settings.to_string(),
-                policy: "{}".to_owned(),
-                node: self.options.node.clone(),
-                created: manifest.created,
-                hidden: i64::from(manifest.source.name.starts_with("dir:")),
-            };
-            self.catalog.add_source(&row).await?;
-            recovered.sources += 1;
+    /// The sources first, as their newest backups know them.
+    async fn adopt(&self, found: &[(Snapshot, Manifest)], recovered: &mut Recovered) -> Result<()> {
+        let mut sources: HashMap<SourceId, (&Manifest, i64)> = HashMap::new();
+        for (_, manifest) in found {
+            let (newest, created) = sources
+                .entry(manifest.source.id)
+                .or_insert((manifest, manifest.created));
+            if manifest.created > newest.created {
+                *newest = manifest;
+            }
+            *created = manifest.created.min(*created);
         }
-        let adopted = self.catalog.add_backup(&row_of(snapshot, manifest)).await;
-        match adopted {
-            // A copy of a backup that is there under another snapshot.
-            Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
-            other => {
-                other?;
-                recovered.backups += 1;
+        let mut sources: Vec<_> = sources.into_values().collect();
+        sources.sort_by_key(|(newest, created)| (*created, newest.source.id));
+        for (newest, created) in sources {
+            self.recover_source(newest, created, recovered).await?;
+        }
+        for (snapshot, manifest) in found {
+            match self.catalog.add_backup(&row_of(snapshot, manifest)).await {
+                // A copy of a backup that is there under another snapshot.
+                Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
+                other => {
+                    other?;
+                    recovered.backups += 1;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// For the audit log: also what ran by itself until then, since nobody else remembers it.
+fn detail(recovered: &Recovered) -> String {
+    let mut text = format!("{} backups", recovered.backups);
+    for told in recovered.policies.iter().filter(|told| told.schedule != "off") {
+        let is_on = if told.switched_on { "on" } else { "stays off" };
+        text.push_str(&format!("; {}: {} ({is_on})", told.source, told.schedule));
+    }
+    text
+}
+
+/// Can another backup be read where this one cannot?
+fn is_of_the_backup(kind: Kind) -> bool {
+    !matches!(kind, Kind::Cancelled | Kind::Unavailable | Kind::Locked)
 }
 
 /// `None` for a snapshot that is not ours.

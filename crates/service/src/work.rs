@@ -78,6 +78,7 @@ impl Service {
     /// Queues a job; its id.
     pub(crate) async fn ask(&self, order: &Order, source: Option<&str>, node: &str) -> Result<String> {
         let job = self.new_job(order, source, node)?;
+        self.name_job(&job.id).await?;
         self.catalog.add_job(&job).await?;
         Ok(job.id)
     }

@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: what bears one is done once, and answered the same however often it is sent.
 //!
-//! Not for what answers with a secret: an answer is remembered for a day, and secrets are not.
+//! Not for what answers with a secret: an answer is remembered for a day, and secrets are not. What becomes of a key whose process
+//! dies is told in `service::once`.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -11,7 +12,7 @@ use model::{Problem, Result};
 use service::{Once, Service, Via};
 use sha2::{Digest, Sha256};
 
-use crate::http::{Door, Who, problem_json};
+use crate::http::{Bears, Door, Who, problem_json};
 
 const KEY: &str = "idempotency-key";
 const MOST: usize = 1 << 20;
@@ -40,7 +41,7 @@ pub(super) async fn once(State(door): State<Door>, request: Request, next: Next)
 
 async fn carry_out(door: &Door, key: &HeaderValue, request: Request, next: Next) -> Result<Response> {
     let key = key.to_str().unwrap_or_default().to_owned();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let Who(service) = Who::of(&parts, door, Via::Api).await?;
     let body = to_bytes(body, MOST)
         .await
@@ -57,10 +58,14 @@ async fn carry_out(door: &Door, key: &HeaderValue, request: Request, next: Next)
     if let Once::Answered { status, body } = service.begin_once(&key, &asked).await? {
         return Ok(replayed(status, body));
     }
+    parts.extensions.insert(Bears(key.clone()));
     // Whoever asked may go away: what was begun is ended, and its answer remembered.
     let work = tokio::spawn(async move {
-        let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-        remember(&service, &key, answer).await
+        let request = Request::from_parts(parts, Body::from(body));
+        tokio::select! {
+            answer = next.run(request) => remember(&service, &key, answer).await,
+            never = service.hold_once(&key) => match never {},
+        }
     });
     work.await
         .map_err(|error| Problem::internal(format!("the request broke off: {error}")))?

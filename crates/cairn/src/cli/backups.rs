@@ -74,7 +74,7 @@ pub(crate) async fn list(service: &Service, words: &List, output: Output) -> Res
             name.push_str(" (locked)");
         }
         if backup.state != "ok" {
-            name.push_str(" (missing)");
+            name.push_str(&format!(" ({})", backup.state));
         }
         rows.push(vec![
             short(&backup.id).to_owned(),

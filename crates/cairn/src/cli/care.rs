@@ -51,18 +51,59 @@ pub(crate) async fn kit(service: &Service, words: &Kit, output: Output) -> Resul
     Ok(0)
 }
 
-pub(crate) async fn recover(service: &Service, output: Output) -> Result<u8> {
+pub(crate) async fn recover(service: &Service, schedules: bool, output: Output) -> Result<u8> {
     let done = watch(output, |progress, cancel| async move {
-        service.recover(&progress, &cancel).await
+        service.recover(schedules, &progress, &cancel).await
     })
     .await?;
     output.answer(&json!(done), || {
-        format!(
-            "{} sources and {} backups recovered; {} were known, {} are of other programs, {} are missing",
-            done.sources, done.backups, done.known, done.foreign, done.missing
-        )
+        let mut text = String::new();
+        for one in &done.damaged {
+            text.push_str(&format!("damaged: {}\n", one.why));
+        }
+        text.push_str(&format!(
+            "{} sources and {} backups recovered; {} were known, {} are of other programs, {} are missing, {} are damaged",
+            done.sources,
+            done.backups,
+            done.known,
+            done.foreign,
+            done.missing,
+            done.damaged.len()
+        ));
+        for told in &done.policies {
+            text.push_str(&policy_told(told));
+        }
+        text
     })?;
-    Ok(0)
+    Ok(code_of_skipped(done.damaged.len()))
+}
+
+/// What was brought back of a source's policy, and what a person has to do himself.
+fn policy_told(told: &service::RecoveredPolicy) -> String {
+    let name = &told.source;
+    let mut text = match &told.problem {
+        None => format!("\n{name}: its policy is back"),
+        Some(problem) => format!("\n{name}: its policy could not be brought back: {problem}"),
+    };
+    if told.switched_on {
+        text.push_str(&format!("; it is backed up {}", told.schedule));
+    } else if told.schedule != "off" {
+        text.push_str(&format!(
+            "; its schedule is off, switch it on with: cairn schedule set \"{name}\" {}",
+            told.schedule
+        ));
+    }
+    for lacked in &told.lacks {
+        text.push_str(&format!(
+            "; its `{lacked}` was not kept with the backups, set it again"
+        ));
+    }
+    text
+}
+
+/// 0, or 3 for what was done with something left out.
+fn code_of_skipped(count: usize) -> u8 {
+    if count == 0 { 0 } else { 3 }
 }
 
 pub(crate) async fn verify(service: &Service, words: &Verify, output: Output) -> Result<u8> {
@@ -157,8 +198,12 @@ async fn prune(service: &Service, only_plan: bool, no_grace: bool, output: Outpu
     .await?;
     output.answer(&json!(done), || {
         let will = if only_plan { "would be" } else { "were" };
+        let leftovers = match done.leftovers_deleted {
+            0 => String::new(),
+            count => format!("; {} of killed writers", model::counted(count, "unfinished file", "unfinished files")),
+        };
         format!(
-            "{} {will} freed: {} packs deleted, {} written anew; {} packs wait until they are a day old",
+            "{} {will} freed: {} packs deleted, {} written anew{leftovers}; {} packs wait until they are a day old",
             size(done.bytes_freed),
             done.packs_deleted,
             done.packs_repacked,
@@ -174,8 +219,12 @@ async fn stats(service: &Service, output: Output) -> Result<u8> {
     })
     .await?;
     output.answer(&json!(stats), || {
+        let damaged = match stats.unreadable_snapshots.len() {
+            0 => String::new(),
+            count => format!("\n{count} snapshots cannot be read: {}", stats.unreadable_snapshots.join(", ")),
+        };
         format!(
-            "{} snapshots that restore to {}\n{} stored in {} packs ({} different before compression)",
+            "{} snapshots that restore to {}\n{} stored in {} packs ({} different before compression){damaged}",
             stats.snapshots,
             size(stats.restored_bytes),
             size(stats.stored_bytes),
@@ -219,15 +268,21 @@ async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Resu
         service.copy_to(&words.to, password, &progress, &cancel).await
     })
     .await?;
-    let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes});
+    let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes, "damaged": done.unreadable.iter().map(|one| one.id.hex()).collect::<Vec<_>>()});
     output.answer(&value, || {
-        format!(
+        let mut text: String = done
+            .unreadable
+            .iter()
+            .map(|one| format!("left out: {}\n", one.why))
+            .collect();
+        text.push_str(&format!(
             "{} snapshots copied, {} of them new there",
             done.snapshots,
             size(done.bytes)
-        )
+        ));
+        text
     })?;
-    Ok(0)
+    Ok(code_of_skipped(done.unreadable.len()))
 }
 
 pub(crate) async fn audit(service: &Service, words: &Audit, output: Output) -> Result<u8> {

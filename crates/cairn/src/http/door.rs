@@ -149,6 +149,10 @@ fn peer(parts: &Parts) -> SocketAddr {
         .map_or(nowhere, |ConnectInfo(from)| *from)
 }
 
+/// The key that a request bears, and that was claimed for it.
+#[derive(Clone)]
+pub(crate) struct Bears(pub(crate) String);
+
 /// The service, acting for whoever asks.
 pub(crate) struct Who(pub(crate) Service);
 
@@ -166,6 +170,10 @@ impl Who {
                 nobody(Via::Web).authenticate_session(secret).await?
             }
             _ => nobody(via).authenticate_token(bearer(&parts.headers)?).await?,
+        };
+        let caller = match parts.extensions.get::<Bears>() {
+            Some(Bears(key)) => caller.bearing(key),
+            None => caller,
         };
         Ok(Who(door.service().acting(caller)))
     }

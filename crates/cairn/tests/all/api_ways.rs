@@ -5,7 +5,9 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::house::{Event, House, PASSWORD, Stream};
+use crate::house::{Event, House, PASSWORD, Stream, person};
+use crate::instance::Instance;
+use crate::served::{Answer, Served};
 
 #[test]
 fn what_bears_a_key_is_done_once() {
@@ -36,6 +38,43 @@ fn what_bears_a_key_is_done_once() {
     );
     let jobs = house.ok("GET", "/api/jobs", None);
     assert_eq!(jobs["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_key_is_free_or_names_the_job_when_the_process_died_before_it_answered() {
+    let body = json!({"source": "world"}).to_string();
+    for (place, queued) in [("claimed", false), ("answer", true)] {
+        let instance = Instance::new();
+        instance.make_world();
+        instance.ok(&["source", "add", "folder", "world", "./world"]);
+        instance.ok(&["init"]);
+        let token = format!(
+            "Authorization: Bearer {}",
+            person(&instance, "chief", "administrator")
+        );
+        let headers = [token.as_str(), "Idempotency-Key: one"];
+        Served::that_dies_at(&instance, place).dies_of("POST", "/api/backups", &headers, &body);
+        let served = Served::start(&instance);
+        let repeat = || served.ask_with("POST", "/api/backups", &headers, Some(&body));
+        // The process is seen to be gone while the next one begins to serve: nobody waits for a claim to lapse.
+        let is_open = |answer: &Answer| String::from_utf8_lossy(&answer.body).contains("still being");
+        let mut answers = std::iter::repeat_with(repeat).take(5_000);
+        let first = answers.find(|answer| !is_open(answer)).unwrap();
+        let jobs = || {
+            let jobs = served.ask_with("GET", "/api/jobs", &[&token], None).json();
+            jobs["items"].as_array().unwrap().clone()
+        };
+        if queued {
+            assert_eq!(first.status, 409);
+            let told = first.json()["detail"].as_str().unwrap().to_owned();
+            assert!(told.contains(jobs()[0]["id"].as_str().unwrap()), "{told}");
+            assert_eq!(repeat().status, 409);
+        } else {
+            assert_eq!(first.status, 202);
+            assert_eq!((repeat().status, repeat().json()), (202, first.json()));
+        }
+        assert_eq!(jobs().len(), 1, "{place}: once");
+    }
 }
 
 #[test]

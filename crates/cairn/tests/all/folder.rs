@@ -251,6 +251,91 @@ fn everything_is_recovered_from_the_repository_alone() {
 }
 
 #[test]
+fn a_policy_is_recovered_with_its_schedule_off_and_no_secret_is_in_the_manifest() {
+    for (switch, is_on) in [(None, false), (Some("--schedules"), true)] {
+        let instance = Instance::new();
+        instance.make_world();
+        instance.ok(&["source", "add", "folder", "world", "./world"]);
+        instance.ok(&["backup", "world"]);
+        instance.ok(&[
+            "schedule",
+            "set",
+            "world",
+            "daily",
+            "at",
+            "04:30",
+            "Europe/Berlin",
+        ]);
+        let hooks = r#"hooks.before_backup=[{"do":"command","command":["true","hunter2"]}]"#;
+        let notify = r#"notify=[{"to":{"by":"ntfy","url":"https://ntfy.example/hunter3"}}]"#;
+        instance.ok(&["policy", "set", "world", "retention.last=9", hooks, notify]);
+        let before = instance.ok(&["policy", "show", "world"]);
+        instance.ok(&["backup", "world"]);
+        let manifest = instance.run(&["cat", "latest", "manifest.json"]).out;
+        assert!(
+            manifest.contains("retention") && !manifest.contains("hunter"),
+            "{manifest}"
+        );
+        fs::remove_file(instance.data().join("catalog.db")).unwrap();
+        let address = instance.data().join("repository");
+        let mut words = vec!["recover", "--repository", address.to_str().unwrap()];
+        words.extend(switch);
+        let told = instance.ok(&words)["policies"][0].clone();
+        assert_eq!(
+            (&told["source"], &told["switched_on"], &told["lacks"]),
+            (&json!("world"), &json!(is_on), &json!(["hooks", "notify"]))
+        );
+        let schedule = told["schedule"].as_str().unwrap().to_owned();
+        let after = instance.ok(&["policy", "show", "world"]);
+        assert_eq!(after["retention"], before["retention"]);
+        let shown = instance.ok(&["schedule", "show", "world"]);
+        assert_eq!(shown["next"].as_array().unwrap().is_empty(), !is_on, "{shown}");
+        let words = [vec!["schedule", "set", "world"], schedule.split(' ').collect()].concat();
+        instance.ok(&words);
+        assert_eq!(
+            instance.ok(&["policy", "show", "world"])["schedule"],
+            before["schedule"]
+        );
+        // What the manifest does not know stays as it is when somebody recovers again.
+        assert_eq!(
+            instance.ok(&["recover", "--repository", address.to_str().unwrap()])["policies"],
+            json!([])
+        );
+    }
+}
+
+#[test]
+fn what_a_damaged_snapshot_leaves_is_recovered_and_the_damaged_one_is_named() {
+    let instance = Instance::new();
+    instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    let made = ["one", "two"].map(|name| instance.ok(&["backup", "world", "--name", name])["backup"].clone());
+    let snapshot = made[0]["snapshot"].as_str().unwrap();
+    let path = instance.data().join("repository/snapshots").join(snapshot);
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[60] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let checked = instance.run(&["--json", "repository", "check"]);
+    assert_eq!((checked.code, checked.json()["snapshots"].as_u64()), (1, Some(1)));
+    fs::remove_file(instance.data().join("catalog.db")).unwrap();
+    let address = instance.data().join("repository");
+    let recovered = instance.run(&["--json", "recover", "--repository", address.to_str().unwrap()]);
+    assert_eq!(recovered.code, 3, "{}", recovered.err);
+    let told = recovered.json();
+    assert_eq!(
+        (told["sources"].as_u64(), told["backups"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(told["damaged"][0]["snapshot"], snapshot);
+    assert_eq!(instance.ok(&["list"])[0]["name"], "two");
+    let refused = instance.fails(1, &["repository", "prune"]);
+    assert!(refused["hint"].as_str().unwrap().contains(snapshot), "{refused}");
+    instance.ok(&["restore", "latest", "--yes"]);
+    instance.ok(&["backup", "world"]);
+}
+
+#[test]
 fn d05_deleting_a_backup_removes_its_record_and_with_a_prune_its_data() {
     let instance = Instance::new();
     let world = instance.make_world();

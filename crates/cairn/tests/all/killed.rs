@@ -71,6 +71,73 @@ fn l11_a_restore_killed_at_any_record_of_its_journal_is_resumed_and_undone() {
     assert!(deaths >= 8, "only {deaths}");
 }
 
+/// A world whose backups leave a line in this file before and after.
+fn with_hooks(instance: &Instance) {
+    instance.make_world();
+    instance.ok(&["source", "add", "folder", "world", "./world"]);
+    let line = |text: &str| {
+        let told = instance.path("told");
+        json!([{"do": "command", "command": ["sh", "-c", format!("echo {text} >> {}", told.display())]}])
+    };
+    let hooks = json!({"before_backup": line("save-off"), "after_backup": line("save-on $CAIRN_STATE")});
+    instance.ok(&["policy", "set", "world", &format!("hooks={hooks}")]);
+}
+
+/// Kills a command at a place that it knows by this word.
+fn dies(instance: &Instance, arguments: &[&str], place: &str) {
+    let mut command = instance.command();
+    command.args(arguments).env("CAIRN_TEST_DIE_AT_RECORD", place);
+    assert!(
+        command.output().unwrap().status.signal().is_some(),
+        "{arguments:?}"
+    );
+}
+
+fn told(instance: &Instance) -> String {
+    fs::read_to_string(instance.path("told"))
+        .unwrap_or_default()
+        .replace('\n', ", ")
+}
+
+#[test]
+fn hooks_after_a_backup_that_was_killed_are_run_once_by_the_next_process() {
+    for next in ["status", "backup"] {
+        let instance = Instance::new();
+        with_hooks(&instance);
+        dies(&instance, &["backup", "world"], "hooked");
+        assert_eq!(told(&instance), "save-off, ");
+        let mut lines = "save-off, save-on interrupted, ".to_owned();
+        if next == "backup" {
+            // The world is as it should be before it is made still again.
+            instance.ok(&["backup", "world"]);
+            lines.push_str("save-off, save-on succeeded, ");
+        } else {
+            instance.ok(&["status"]);
+        }
+        assert_eq!(told(&instance), lines);
+        instance.ok(&["status"]);
+        instance.ok(&["serve", "--once"]);
+        assert_eq!(told(&instance), lines, "once");
+    }
+}
+
+#[test]
+fn hooks_that_are_owed_outlive_whoever_takes_them_over() {
+    let instance = Instance::new();
+    with_hooks(&instance);
+    dies(&instance, &["backup", "world"], "hooked");
+    dies(&instance, &["status"], "taken-over");
+    assert_eq!(told(&instance), "save-off, ");
+    let mut served = Served::start(&instance);
+    instance.ok(&["backup", "world"]);
+    let lines = "save-off, save-on interrupted, save-off, save-on succeeded, ";
+    assert_eq!(told(&instance), lines);
+    served.tell("-TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    instance.ok(&["status"]);
+    assert_eq!(told(&instance), lines, "once");
+}
+
 #[test]
 fn a_serving_process_carries_out_what_is_asked_and_leaves_when_told() {
     let instance = Instance::new();

@@ -47,8 +47,18 @@ impl Served {
         } else {
             &["--rate", "0"]
         };
-        let mut child = instance
-            .command()
+        Served::start_by(instance.command(), rate, more)
+    }
+
+    /// One that is killed at a place that it knows by this word.
+    pub(crate) fn that_dies_at(instance: &Instance, place: &str) -> Self {
+        let mut command = instance.command();
+        command.env("CAIRN_TEST_DIE_AT_RECORD", place);
+        Served::start_by(command, &["--rate", "0"], &[])
+    }
+
+    fn start_by(mut command: Command, rate: &[&str], more: &[&str]) -> Self {
+        let mut child = command
             .args(["serve", "--workers", "1", "--listen", "127.0.0.1:0"])
             .args(rate)
             .args(more)
@@ -106,6 +116,24 @@ impl Served {
         // Who is refused for his size is answered before he has sent everything.
         let _ = write!(stream, "{head}\r\n{}", body.unwrap_or_default());
         answered(&mut stream)
+    }
+
+    /// One request on which it dies.
+    pub(crate) fn dies_of(mut self, method: &str, path: &str, headers: &[&str], body: &str) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .unwrap();
+        let mut nothing = Vec::new();
+        // The connection ends with the process, in good order or not.
+        let _ = stream.read_to_end(&mut nothing);
+        assert!(nothing.is_empty(), "{}", String::from_utf8_lossy(&nothing));
+        assert!(!self.child.wait().unwrap().success());
     }
 }
 

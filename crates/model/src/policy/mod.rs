@@ -58,6 +58,24 @@ impl Policy {
     pub fn from_json(value: serde_json::Value) -> Result<Self> {
         crate::from_json("the policy", value)
     }
+
+    /// What may be read by whoever reads a backup: without hooks and notices, whose commands and addresses may hold secrets; and the names of
+    /// what was left out.
+    pub fn without_secrets(&self) -> (Policy, Vec<&'static str>) {
+        let mut left_out = Vec::new();
+        if self.hooks != Hooks::default() {
+            left_out.push("hooks");
+        }
+        if !self.notify.is_empty() {
+            left_out.push("notify");
+        }
+        let told = Policy {
+            hooks: Hooks::default(),
+            notify: Vec::new(),
+            ..self.clone()
+        };
+        (told, left_out)
+    }
 }
 
 /// What must hold before a restore starts.

@@ -14,6 +14,8 @@ fn manifest() -> Manifest {
         name: "world".to_owned(),
         kind: "folder".to_owned(),
         settings: json!({"paths": ["/srv/world"]}),
+        policy: Value::Null,
+        policy_lacks: Vec::new(),
     };
     let mut manifest = Manifest::begin(Beginning {
         cairn: "0.1.0".to_owned(),
@@ -31,6 +33,19 @@ fn manifest() -> Manifest {
         ..ManifestPart::default()
     }];
     manifest
+}
+
+#[test]
+fn a_policy_stands_in_it_and_an_old_one_without_it_reads() {
+    let mut with = manifest();
+    with.source.policy = json!({"retention": {"last": 7}});
+    with.source.policy_lacks = vec!["hooks".to_owned()];
+    assert_eq!(Manifest::decode(&with.encode()).unwrap(), with);
+    let old = Manifest::decode(WRITTEN.as_bytes()).unwrap();
+    assert_eq!(
+        (old.source.policy, old.source.policy_lacks),
+        (Value::Null, Vec::new())
+    );
 }
 
 fn changed(change: impl Fn(&mut Value)) -> model::Result<Manifest> {

@@ -1,11 +1,13 @@
 //! A repository in a folder, laid out as restic lays it out.
 //!
 //! Writing: a temporary file beside the target, length checked, fsync, rename, fsync of the folder, read-only at the end. So a name
-//! that exists has all its bytes, also after a power cut. Temporary names never look like ids; listings pass over them.
+//! that exists has all its bytes, also after a power cut. Temporary names never look like ids; listings pass over them, and a prune
+//! removes those that killed writers left.
 //! Folders are 0700 and files 0400, with group bits when the config is readable for its group.
 
 mod changes;
 mod direct;
+mod leftovers;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -19,7 +21,7 @@ use model::{Kind, Problem, Result};
 
 pub use changes::{Change, Witness};
 
-use super::{Class, Storage, Stored};
+use super::{Class, Leftover, Storage, Stored};
 use crate::Id;
 use crate::format::seal::random;
 use changes::Changes;
@@ -109,7 +111,7 @@ impl Disk {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let temporary = target.with_file_name(format!("{name}-tmp-{}", hex::encode(salt)));
+        let temporary = target.with_file_name(leftovers::name(&name, salt));
         let group = self.is_shared_with_group();
         let dir = target.parent().unwrap_or(&self.root);
         self.settle_folder(dir, group)?;
@@ -286,6 +288,14 @@ impl Storage for Disk {
             }
         }
         Ok(())
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        self.find_leftovers()
+    }
+
+    fn delete_leftover(&self, leftover: &Leftover) -> Result<()> {
+        self.remove_leftover(&leftover.place)
     }
 }
 

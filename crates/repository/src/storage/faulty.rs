@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Kind, Problem, Result};
 
-use super::{Class, Storage, Stored};
+use super::{Class, Leftover, Storage, Stored};
 use crate::Id;
 
 /// What happens at the chosen operation. Numbers count from 0.
@@ -29,6 +29,8 @@ pub enum Fault {
     WrongBytes,
     /// Every read gives too few bytes.
     ShortReads,
+    /// This one file is there and cannot be read.
+    Unreadable(Class, Id),
 }
 
 /// One operation, as [`Faulty::log`] remembers it.
@@ -174,6 +176,12 @@ impl Storage for Faulty {
     }
 
     fn get(&self, class: Class, id: &Id) -> Result<Vec<u8>> {
+        if self.fault == Fault::Unreadable(class, *id) {
+            return Err(Problem::new(
+                Kind::Io,
+                "this part of the disk cannot be read, for a test",
+            ));
+        }
         self.spoil(self.inner.get(class, id)?)
     }
 
@@ -212,5 +220,19 @@ impl Storage for Faulty {
         } else {
             self.inner.settle(class)
         }
+    }
+
+    fn leftovers(&self) -> Result<Vec<Leftover>> {
+        if self.is_down() || self.fault == Fault::ListingFails {
+            return Err(down());
+        }
+        self.inner.leftovers()
+    }
+
+    fn delete_leftover(&self, leftover: &Leftover) -> Result<()> {
+        if self.is_down() {
+            return Err(down());
+        }
+        self.inner.delete_leftover(leftover)
     }
 }

@@ -8,12 +8,14 @@
 mod bucket;
 mod cache;
 mod crash;
+mod damaged;
 mod format_files;
 mod format_pack;
 mod format_restic;
 mod format_seal;
 mod format_tree;
 mod golden;
+mod leftovers;
 mod lock;
 mod oracle;
 mod power;

@@ -1,6 +1,6 @@
 //! Many processes on one repository: paused, killed, beside each other and beside stock restic.
 
-mod engine;
+pub(crate) mod engine;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -51,6 +51,7 @@ impl Service {
             links: &links,
             letters: &letters,
         };
+        self.name_job(&job.id).await?;
         let old = self.catalog.ask_approval(asking, &replaced_by(&approval)).await?;
         let detail = format!("{} plan {}", approval.id, plan.hash);
         self.audit("approval.ask", &source.name, &detail).await?;

@@ -85,6 +85,7 @@ impl Service {
         std::fs::rename(&received.waiting.path, &path)
             .map_err(|error| Problem::io(format!("cannot name {}", path.display()), error))?;
         received.waiting.path = path;
+        self.name_job(&job.id).await?;
         self.catalog.add_job(&job).await?;
         received.waiting.is_kept = true;
         let what = if matches!(order, Order::ImportUpload(_)) {

@@ -2,7 +2,7 @@
 //!
 //! Rules: a job whose lease ran out, or whose process on this machine is seen to be gone, is interrupted; people are told. A backup that
 //! the schedule had asked for, and the import of an upload, are queued again, a few times at most, since nobody is there to do it by hand;
-//! a restore waits for `resume`. Scratch folders of jobs that do not run are removed.
+//! a restore waits for `resume`. The hooks after a backup are nobody's from then on, and are run soon (`owed`). Scratch folders of jobs that do not run are removed.
 
 use model::{JobState, Kind, Problem, Reason, Result};
 
@@ -20,9 +20,12 @@ impl Service {
         for dead in self.alive.dead()? {
             ids.extend(self.catalog.reap_jobs_of(dead.owner(), self.now_ms()).await?);
             self.catalog.release_leases_of(dead.owner()).await?;
+            self.catalog.lapse_answers_of(dead.owner()).await?;
+            self.catalog.leave_owed_hooks_of(dead.owner()).await?;
             dead.bury()?;
         }
         for id in ids {
+            self.catalog.leave_owed_hooks(&id).await?;
             let Some(job) = self.catalog.job(&id).await? else {
                 continue;
             };

@@ -65,6 +65,7 @@ impl Service {
             }
             tokio::time::sleep(LOOK).await;
             self.reap().await?;
+            self.house().settle_hooks().await?;
         }
     }
 

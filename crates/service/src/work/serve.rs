@@ -38,6 +38,8 @@ pub struct Serving {
     jobs: JoinSet<()>,
     cancels: Vec<(AbortHandle, Cancel)>,
     delivery: JoinSet<()>,
+    /// Hooks that killed processes owe.
+    settling: JoinSet<()>,
     beaten: i64,
     led: i64,
     cared: i64,
@@ -66,6 +68,7 @@ impl Serving {
             jobs: JoinSet::new(),
             cancels: Vec::new(),
             delivery: JoinSet::new(),
+            settling: JoinSet::new(),
             beaten: i64::MIN,
             led: i64::MIN,
             cared: i64::MIN,
@@ -97,6 +100,7 @@ impl Serving {
             self.beaten = now;
             self.beat(now).await?;
             self.service.reap().await?;
+            self.settle();
         }
         if self.roles.scheduler && (now.saturating_sub(self.led) >= 1_000 || now < self.led) {
             self.led = now;
@@ -111,6 +115,20 @@ impl Serving {
             });
         }
         self.claim().await
+    }
+
+    /// Beside everything else: a hook takes its time.
+    fn settle(&mut self) {
+        while self.settling.try_join_next().is_some() {}
+        if self.roles.workers == 0 || !self.settling.is_empty() {
+            return;
+        }
+        let service = Arc::clone(&self.service);
+        self.settling.spawn(async move {
+            if let Err(problem) = service.settle_hooks().await {
+                tracing::warn!("{problem}");
+            }
+        });
     }
 
     async fn beat(&self, now: i64) -> Result<()> {
@@ -186,6 +204,7 @@ impl Service {
     pub async fn work_off(&self, scheduler: bool, stop: &Cancel) -> Result<usize> {
         self.sweep_scratch().await?;
         self.reap().await?;
+        self.settle_hooks().await?;
         let now = self.now_ms();
         if scheduler
             && self

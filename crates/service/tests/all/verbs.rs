@@ -181,7 +181,7 @@ pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
         s.check_kit(&password).await
     };
     "is_kit_confirmed" [Repository] |s, _x, _c| s.is_kit_confirmed();
-    "recover" [Repository] |s, _x, _c| async move { s.recover(&busy().0, &busy().1).await };
+    "recover" [Repository] |s, _x, _c| async move { s.recover(false, &busy().0, &busy().1).await };
     "verify all" [Repository] |s, _x, _c| async move { s.verify(None, &busy().0, &busy().1).await };
     "check" [Repository] |s, _x, _c| async move { s.check(Level::Structure, &busy().0, &busy().1).await };
     "plan_prune" [Repository] |s, _x, _c| async move { s.plan_prune(false, &busy().0, &busy().1).await };
@@ -235,6 +235,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
         "remembers for who asks what he asked; what that is asks for itself",
     ),
     ("end_once", "as begin_once"),
+    ("hold_once", "as begin_once"),
     ("ping", "says nothing but whether the catalog answers"),
     ("vitals", "holds what somebody may see"),
     ("approval_of_link", LINK),
@@ -266,6 +267,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("work_off", HOUSE),
     ("deliver_due", HOUSE),
     ("deliver_alone", HOUSE),
+    ("settle_alone", HOUSE),
     ("is_served", PLAIN),
     ("acting", "takes a caller, whom only the service itself can make"),
     ("caller", PLAIN),

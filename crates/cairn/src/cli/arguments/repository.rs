@@ -31,6 +31,9 @@ pub(crate) struct Recover {
     /// File that holds the repository's password; else CAIRN_REPOSITORY_PASSWORD, or asked for
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Switch the schedules that are brought back on at once; else they are shown and stay off
+    #[arg(long)]
+    pub(crate) schedules: bool,
 }
 
 #[derive(Debug, Subcommand)]
