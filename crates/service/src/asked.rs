@@ -92,10 +92,8 @@ impl Service {
     pub async fn asked_backups(&self, source: &str, skip: u64, most: u32) -> Result<AskedPage> {
         let source = self.source_row(source).await?;
         self.may(Permission::See, Some(&source.id)).await?;
-        let unmade = self.unmade_backups(&source.id).await?;
+        let mut unmade = self.unmade_backups(&source.id).await?;
         let made = self.catalog.count_backups(&source.id).await?.unsigned_abs();
-        let failed = unmade.iter().filter(|asked| asked.stage == Stage::Failed).count() as u64;
-        let total = made + unmade.len() as u64;
         // What is not made may all be newer than what is looked up, and then moves it back by so much.
         let passed = skip.saturating_sub(unmade.len() as u64).min(made);
         let wanted = (skip - passed).saturating_add(u64::from(most));
@@ -107,6 +105,10 @@ impl Service {
                 i64::try_from(wanted).unwrap_or(i64::MAX),
             )
             .await?;
+        // Made between the two looks.
+        unmade.retain(|asked| rows.iter().all(|row| row.backup.id != asked.id));
+        let failed = unmade.iter().filter(|asked| asked.stage == Stage::Failed).count() as u64;
+        let total = made + unmade.len() as u64;
         let mut items: Vec<AskedBackup> = rows.iter().map(done).chain(unmade).collect();
         items.sort_by(|a, b| (b.created_ms, &b.id).cmp(&(a.created_ms, &a.id)));
         let before = usize::try_from(skip - passed).unwrap_or(usize::MAX);
@@ -122,27 +124,38 @@ impl Service {
     pub async fn asked_backup(&self, source: &str, backup: &str) -> Result<AskedBackup> {
         let source = self.source_row(source).await?;
         self.may(Permission::See, Some(&source.id)).await?;
-        let row = self.catalog.backup(backup).await?;
-        if let Some(backup) = row.filter(|row| row.source == source.id) {
-            if backup.reason == Reason::Safety.word() || backup.state != "ok" {
-                return Err(crate::backup::no_such_backup(&backup.id));
-            }
-            let job = match &backup.job {
-                Some(job) => self.catalog.job(job).await?,
-                None => None,
-            };
-            let request = job.map(|job| job.request);
-            return Ok(done(&MadeRow { backup, request }));
+        if let Some(made) = self.made_backup(&source.id, backup).await? {
+            return Ok(made);
         }
         let unmade = self.unmade_backups(&source.id).await?;
-        let found = unmade.into_iter().find(|asked| asked.id == backup);
-        found.ok_or_else(|| crate::backup::no_such_backup(backup))
+        if let Some(found) = unmade.into_iter().find(|asked| asked.id == backup) {
+            return Ok(found);
+        }
+        // It may have been made between the two looks.
+        let made = self.made_backup(&source.id, backup).await?;
+        made.ok_or_else(|| crate::backup::no_such_backup(backup))
+    }
+
+    async fn made_backup(&self, source: &str, backup: &str) -> Result<Option<AskedBackup>> {
+        let row = self.catalog.backup(backup).await?;
+        let Some(backup) = row.filter(|row| row.source == source) else {
+            return Ok(None);
+        };
+        if backup.reason == Reason::Safety.word() || backup.state != "ok" {
+            return Err(crate::backup::no_such_backup(&backup.id));
+        }
+        let job = match &backup.job {
+            Some(job) => self.catalog.job(job).await?,
+            None => None,
+        };
+        let request = job.map(|job| job.request);
+        Ok(Some(done(&MadeRow { backup, request })))
     }
 
     /// What was asked for and is not there: it is on its way, or it failed.
     async fn unmade_backups(&self, source: &str) -> Result<Vec<AskedBackup>> {
         let within = Within::Source(source.to_owned());
-        let mut unmade = Vec::new();
+        let mut unmade: Vec<AskedBackup> = Vec::new();
         for state in [
             JobState::Waiting,
             JobState::Queued,
@@ -157,6 +170,8 @@ impl Service {
             let newest = After::nothing();
             let jobs = self.catalog.page_of_jobs(&within, &which, &newest, MOST).await?;
             for asked in jobs.iter().filter_map(unmade_of) {
+                // What went on meanwhile is found again, further on.
+                unmade.retain(|earlier| earlier.id != asked.id);
                 if self.catalog.backup(&asked.id).await?.is_none() {
                     unmade.push(asked);
                 }
