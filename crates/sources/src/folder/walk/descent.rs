@@ -1,0 +1,129 @@
+//! Looks at one entry after the other, in order.
+
+use std::ffi::{CStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use model::Result;
+use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::io::Errno;
+
+use super::batch::{Batch, Found};
+use super::levels::Levels;
+use super::way::Way;
+use super::{WalkOptions, Walked, look};
+
+pub(super) struct Descent<'a> {
+    options: &'a WalkOptions,
+    /// Of the root.
+    device: u64,
+    levels: Levels,
+    /// To the entry that is looked at.
+    way: Way,
+    /// Folders that were left since the last entry.
+    left: usize,
+    seen: Walked,
+}
+
+impl<'a> Descent<'a> {
+    pub(super) fn begin(root: &Path, options: &'a WalkOptions) -> rustix::io::Result<Self> {
+        let levels = Levels::begin(root)?;
+        Ok(Descent {
+            options,
+            device: levels.device()?,
+            levels,
+            way: Way::from(root),
+            left: 0,
+            seen: Walked::default(),
+        })
+    }
+
+    /// Fills a batch with what comes next; false when nothing comes after it.
+    pub(super) fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool> {
+        let mut name = Vec::new();
+        while batch.len() < most {
+            self.options.cancel.check()?;
+            if let Some(name) = self.levels.next_name(&mut name) {
+                self.way.push(name.to_bytes());
+                let found = self.look(name);
+                if !found.as_ref().is_some_and(|found| found.enters) {
+                    self.way.pop();
+                }
+                if let Some(found) = found {
+                    batch.push(std::mem::take(&mut self.left), name.to_bytes(), found);
+                }
+            } else if self.levels.leave() {
+                self.way.pop();
+                self.left += 1;
+            } else {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn seen(self) -> Walked {
+        self.seen
+    }
+
+    fn look(&mut self, name: &CStr) -> Option<Found> {
+        self.examine(name).unwrap_or_else(|error| {
+            self.skip(error);
+            None
+        })
+    }
+
+    /// Nothing when the entry does not belong into a backup.
+    fn examine(&mut self, name: &CStr) -> rustix::io::Result<Option<Found>> {
+        let dir = self.levels.innermost()?;
+        let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let is_dir = kind == FileType::Directory;
+        if self.options.ignore.matches(self.way.relative(), is_dir) {
+            self.seen.ignored += 1;
+            return Ok(None);
+        }
+        let (mut target, mut xattrs) = (PathBuf::new(), Vec::new());
+        match kind {
+            FileType::Symlink => {
+                let read = rustix::fs::readlinkat(dir, name, Vec::new())?;
+                target = PathBuf::from(OsString::from_vec(read.into_bytes()));
+            }
+            FileType::Socket => {
+                let why = "a socket has no content".to_owned();
+                self.seen.skipped.push((self.way.relative().to_path_buf(), why));
+                return Ok(None);
+            }
+            _ => xattrs = look::xattrs(self.way.full()),
+        }
+        self.count(kind, &stat);
+        Ok(Some(Found {
+            enters: is_dir && self.enter(name, &stat),
+            stat,
+            target,
+            xattrs,
+        }))
+    }
+
+    fn count(&mut self, kind: FileType, stat: &Stat) {
+        self.seen.entries += 1;
+        if matches!(kind, FileType::RegularFile | FileType::Unknown) {
+            self.seen.files += 1;
+            self.seen.bytes += stat.st_size as u64;
+        }
+    }
+
+    fn enter(&mut self, name: &CStr, stat: &Stat) -> bool {
+        if self.options.one_file_system && stat.st_dev != self.device {
+            // The mount point itself is kept, as an empty folder.
+            return false;
+        }
+        let entered = self.levels.enter(name);
+        entered.map_err(|error| self.skip(error)).is_ok()
+    }
+
+    fn skip(&mut self, error: Errno) {
+        let why = std::io::Error::from(error).to_string();
+        self.seen.skipped.push((self.way.relative().to_path_buf(), why));
+    }
+}
