@@ -18,7 +18,7 @@ use crate::Service;
 use crate::joined::die_if_asked;
 
 /// So long a backup waits for another process that is running hooks of its source.
-const PATIENCE_MS: i64 = 120_000;
+const PATIENCE_MS: i64 = 600_000;
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Service {
@@ -64,18 +64,22 @@ impl Service {
         Ok(())
     }
 
-    /// Nothing is owed to this source any more, or somebody takes too long.
+    /// Nothing is owed to this source any more. Whoever takes too long is taken for gone.
     pub(crate) async fn wait_for_owed_hooks(&self, source: &str, cancel: &Cancel) -> Result<()> {
         let patient_until = self.now_ms() + PATIENCE_MS;
         loop {
             let owed = self.catalog.owed_hooks(&self.options.node).await?;
             let owed: Vec<OwedRow> = owed.into_iter().filter(|row| row.source == source).collect();
+            if owed.is_empty() {
+                return Ok(());
+            }
             for row in owed.iter().filter(|row| row.owner.is_empty()) {
                 self.settle(row).await?;
             }
-            // Somebody else is at it.
-            if owed.iter().all(|row| row.owner.is_empty()) || self.now_ms() >= patient_until {
-                return Ok(());
+            if self.now_ms() >= patient_until {
+                for row in &owed {
+                    self.catalog.leave_owed_hooks(&row.job).await?;
+                }
             }
             cancel.check()?;
             tokio::time::sleep(LOOK).await;
