@@ -18,7 +18,7 @@ use super::content::{read_some, reading};
 
 const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be packed. Fifty slow downloads have fifty times what one has.
-const WAITING: usize = 1;
+const WAITING: usize = 4;
 
 /// What the packing half is told.
 pub(super) enum Event {
