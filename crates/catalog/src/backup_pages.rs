@@ -7,7 +7,7 @@ use model::Result;
 use sqlx::FromRow;
 
 use crate::backups::{BackupRow, columns};
-use crate::paging::{After, FEW, Within};
+use crate::paging::{After, FEW, Within, granted};
 use crate::{Catalog, problems};
 
 /// Which backups are listed.
@@ -46,17 +46,9 @@ const ALL_OF_THEM: &str = page!();
 const OF_SOURCE: &str = page!("source = $7");
 const OF_REASON: &str = page!("reason = $3");
 const NOT_OK: &str = page!("state = $4", "state <> 'ok'");
-/// Passing over what was not granted.
-macro_rules! granted {
-    () => {
-        "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = backups.source \
-         AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
-    };
-}
-
-const GRANTED_MANY: &str = page!(granted!());
-const GRANTED_MANY_OF_REASON: &str = page!("reason = $3", granted!());
-const GRANTED_MANY_NOT_OK: &str = page!("state = $4", "state <> 'ok'", granted!());
+const GRANTED_MANY: &str = page!(granted!("backups.source"));
+const GRANTED_MANY_OF_REASON: &str = page!("reason = $3", granted!("backups.source"));
+const GRANTED_MANY_NOT_OK: &str = page!("state = $4", "state <> 'ok'", granted!("backups.source"));
 /// All that were granted, sorted.
 const GRANTED_FEW: &str =
     page!("source IN (SELECT source FROM grants WHERE person = $7 AND relation IN ($8, $9))");

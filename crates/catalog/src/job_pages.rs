@@ -5,7 +5,7 @@
 use model::Result;
 
 use crate::jobs::{JobRow, shown};
-use crate::paging::{After, Among, FEW, Within, among};
+use crate::paging::{After, Among, FEW, Within, among, granted};
 use crate::{Catalog, problems};
 
 /// Which jobs are listed.
@@ -37,18 +37,10 @@ const OF_KIND_AND_STATE: &str = page!("kind = $3", "state = $4");
 const OF_SOURCE: &str = page!("source = $7");
 const OF_SOURCE_AND_STATE: &str = page!("source = $7", "state = $4");
 const NOWHERE: &str = page!("source IS NULL");
-/// Passing over what was not granted.
-macro_rules! granted {
-    () => {
-        "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = jobs.source \
-         AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
-    };
-}
-
-const GRANTED_MANY: &str = page!(granted!());
-const GRANTED_MANY_OF_KIND: &str = page!("kind = $3", granted!());
-const GRANTED_MANY_OF_STATE: &str = page!("state = $4", granted!());
-const GRANTED_MANY_OF_KIND_AND_STATE: &str = page!("kind = $3", "state = $4", granted!());
+const GRANTED_MANY: &str = page!(granted!("jobs.source"));
+const GRANTED_MANY_OF_KIND: &str = page!("kind = $3", granted!("jobs.source"));
+const GRANTED_MANY_OF_STATE: &str = page!("state = $4", granted!("jobs.source"));
+const GRANTED_MANY_OF_KIND_AND_STATE: &str = page!("kind = $3", "state = $4", granted!("jobs.source"));
 /// All that were granted, sorted.
 const GRANTED_FEW: &str =
     page!("source IN (SELECT source FROM grants WHERE person = $7 AND relation IN ($8, $9))");

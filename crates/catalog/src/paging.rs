@@ -85,6 +85,18 @@ impl<'a> Among<'a> {
 /// Of so many rows or fewer that a person may see, all are gathered and sorted; of more, the list is walked until a page is full.
 pub(crate) const FEW: i64 = 2_000;
 
+/// Was this source granted to a person with one of two relations? Passes over what was not. Wants `$7`, `$8` and `$9`.
+macro_rules! granted {
+    ($source:literal) => {
+        concat!(
+            "CASE WHEN EXISTS (SELECT 1 FROM grants WHERE person = $7 AND source = ",
+            $source,
+            " AND relation IN ($8, $9)) THEN 1 ELSE 0 END = 1"
+        )
+    };
+}
+pub(crate) use granted;
+
 /// Is a row of this source among those that are looked for? Wants the parameters with the person and with the word of [`Among`].
 macro_rules! among {
     ($source:literal, $person:literal, $word:literal) => {

@@ -48,13 +48,14 @@ pub(crate) fn cached_file(
 
 /// Opens one blob's sealed bytes: checksum, decompression, length, hash.
 pub(crate) fn open_blob(key: &Key, entry: &PackEntry, sealed: &[u8]) -> Result<Vec<u8>> {
-    let opened = key.open(bounded(entry, sealed)?);
+    check_size(entry)?;
+    let opened = key.open(sealed);
     expand(entry, opened.map_err(|problem| problem.context(name(entry)))?)
 }
 
 /// The same in the sealed bytes' own memory.
 fn open_owned(key: &Key, entry: &PackEntry, mut sealed: Vec<u8>) -> Result<Vec<u8>> {
-    bounded(entry, &sealed)?;
+    check_size(entry)?;
     let opened = key.open_in_place(&mut sealed);
     opened.map_err(|problem| problem.context(name(entry)))?;
     expand(entry, sealed)
@@ -64,7 +65,7 @@ fn name(entry: &PackEntry) -> String {
     format!("blob {}", entry.id.short())
 }
 
-fn bounded<'a>(entry: &PackEntry, sealed: &'a [u8]) -> Result<&'a [u8]> {
+fn check_size(entry: &PackEntry) -> Result<()> {
     if entry.size() > MAX_BLOB {
         return Err(Problem::damaged(format!(
             "{} claims to have {} bytes",
@@ -72,7 +73,7 @@ fn bounded<'a>(entry: &PackEntry, sealed: &'a [u8]) -> Result<&'a [u8]> {
             entry.size()
         )));
     }
-    Ok(sealed)
+    Ok(())
 }
 
 fn expand(entry: &PackEntry, opened: Vec<u8>) -> Result<Vec<u8>> {

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use model::{FileKind, MANIFEST_FILE, Meta, Problem, Result};
 use sources::{Context, Entry, Tree};
 
-use super::content::{read_some, reading};
+use super::content::read_some;
 
 const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be packed. Fifty slow downloads have fifty times what one has.
@@ -107,14 +107,12 @@ impl<'a> Reader<'a> {
         {
             return self.tell(Event::Link(entry, first));
         }
-        let path = entry.path.clone();
-        let mut content = self.tree.open(&path)?;
+        let mut content = self.tree.open(&entry.path)?;
         let again = earlier.is_some();
         self.tell(Event::File { entry, again })?;
         loop {
-            self.cx.cancel.check()?;
             let mut piece = vec![0; PIECE];
-            let n = read_some(&mut content, &mut piece).map_err(|error| reading(&path, error))?;
+            let n = read_some(&mut content, &mut piece).map_err(plainly)?;
             if n == 0 {
                 return self.tell(Event::EndOfFile);
             }
@@ -145,6 +143,13 @@ impl<'a> Reader<'a> {
         self.seen.insert(identity, seen);
         None
     }
+}
+
+/// Which file it is, the packing half says.
+fn plainly(error: io::Error) -> Problem {
+    error
+        .downcast()
+        .unwrap_or_else(|error| Problem::io("cannot read", error))
 }
 
 fn identity(meta: &Meta) -> Option<(u64, u64)> {

@@ -54,7 +54,7 @@ fn wrong_length(path: &Path, size: u64) -> Problem {
     .hint("check the repository: `cairn repository check`")
 }
 
-pub(super) fn reading(path: &Path, error: io::Error) -> Problem {
+fn reading(path: &Path, error: io::Error) -> Problem {
     match error.downcast::<Problem>() {
         Ok(problem) => problem.context(format_args!("reading {} from the backup", path.display())),
         Err(error) => Problem::io(format_args!("reading {} from the backup", path.display()), error),

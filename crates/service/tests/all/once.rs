@@ -13,6 +13,11 @@ async fn told(service: &Service, key: &str) -> model::Problem {
     told
 }
 
+async fn is_on_its_way(service: &Service, key: &str) {
+    let told = told(service, key).await;
+    assert!(told.message().contains("still being carried out"), "{told}");
+}
+
 #[test]
 fn a_key_is_held_while_the_request_is_carried_out_and_answers_when_it_is_done() {
     run(async {
@@ -20,12 +25,7 @@ fn a_key_is_held_while_the_request_is_carried_out_and_answers_when_it_is_done() 
         let first = house.service.begin_once("k", "the request").await.unwrap();
         assert_eq!(first, Once::First);
         let other = house.another().await;
-        assert!(
-            told(&other, "k")
-                .await
-                .message()
-                .contains("still being carried out")
-        );
+        is_on_its_way(&other, "k").await;
         house.service.end_once("k", Some((201, "done"))).await.unwrap();
         let (status, body) = (201, "done".to_owned());
         let answered = other.begin_once("k", "the request").await.unwrap();
@@ -71,12 +71,7 @@ fn what_was_queued_under_a_key_is_named_and_not_done_again() {
         let bearing = house.service.acting(caller);
         let asked = bearing.ask_backup(&BackupRequest::manual("world")).await.unwrap();
         let other = house.another().await;
-        assert!(
-            told(&other, "k")
-                .await
-                .message()
-                .contains("still being carried out")
-        );
+        is_on_its_way(&other, "k").await;
         for _ in 0..3 {
             house.pass(Lapse::minutes(5));
             assert!(told(&other, "k").await.message().contains(&asked.job));
