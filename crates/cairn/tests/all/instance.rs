@@ -2,14 +2,21 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::lchown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Somebody who is not root, and owns nothing else here.
+const NOBODY: u32 = 65_534;
+
 pub(crate) struct Instance {
     pub(crate) dir: TempDir,
+    /// As whom the program runs, when not as whoever runs the tests.
+    user: Option<u32>,
 }
 
 /// What a run printed.
@@ -35,6 +42,45 @@ impl Instance {
     pub(crate) fn new() -> Self {
         Instance {
             dir: tempfile::tempdir().unwrap(),
+            user: None,
+        }
+    }
+
+    /// An instance whose program runs as a user other than root, whom files can be kept from. Whoever runs the tests
+    /// without being root is such a user already.
+    pub(crate) fn of_another_user() -> Self {
+        let mut instance = Instance::new();
+        if rustix::process::geteuid().is_root() {
+            instance.user = Some(NOBODY);
+            let program = instance.program();
+            // Where the tests are built, others may not look.
+            fs::hard_link(env!("CARGO_BIN_EXE_cairn"), &program)
+                .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_cairn"), &program).map(|_| ()))
+                .unwrap();
+        }
+        instance.hand_over(instance.dir.path());
+        instance
+    }
+
+    /// Gives this and everything below it to the user as whom the program runs.
+    pub(crate) fn hand_over(&self, path: &Path) {
+        let Some(user) = self.user else { return };
+        // The program itself is the file that the tests were built into.
+        if path == self.program() {
+            return;
+        }
+        lchown(path, Some(user), Some(user)).unwrap();
+        if fs::symlink_metadata(path).unwrap().is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                self.hand_over(&entry.unwrap().path());
+            }
+        }
+    }
+
+    fn program(&self) -> PathBuf {
+        match self.user {
+            Some(_) => self.path("cairn"),
+            None => PathBuf::from(env!("CARGO_BIN_EXE_cairn")),
         }
     }
 
@@ -47,7 +93,10 @@ impl Instance {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+        let mut command = Command::new(self.program());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command
             .current_dir(self.dir.path())
             .env_clear()

@@ -5,6 +5,7 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod another_user;
 mod api;
 mod api_ways;
 mod app;
