@@ -43,6 +43,6 @@ pub use restore::Wanted;
 pub use snapshots::{Snapshots, Unreadable};
 pub use stats::Stats;
 pub use tree::{Entry, FileReader, Tree};
-pub use write::{Settled, SnapshotMeta, Unread, Writer};
+pub use write::{Fate, Need, Settled, SnapshotMeta, Unread, Writer};
 
 pub use id::Id;

@@ -58,13 +58,34 @@ pub struct Settled {
     pub content: Vec<Id>,
 }
 
-/// An entry that is not in the snapshot, or is not what it was when it was announced.
+/// An entry whose content is not in the snapshot as it was announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
     pub path: PathBuf,
     pub why: String,
-    /// It is in the snapshot all the same, as it was at the last look.
-    pub kept: bool,
+    pub fate: Fate,
+    /// Its length when it was announced.
+    pub size: u64,
+}
+
+/// What became of an entry that could not be read as it was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is in the snapshot, but it changed while it was read.
+    Changed,
+    /// It was deleted before its turn came, so it is not in the snapshot.
+    Vanished,
+    /// It is there, but not in the snapshot.
+    Unreadable,
+}
+
+/// What it means for the snapshot when the content of an entry cannot be read whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The writer fails, and no snapshot comes to be.
+    Required,
+    /// The entry is left out and told in [`Writer::unread`].
+    MayLack,
 }
 
 /// Writes one snapshot.
@@ -118,8 +139,13 @@ impl Repository {
 }
 
 impl Writer {
-    /// Announces one entry; see `model::entry` for the order.
+    /// Announces one entry that may lack; see `model::entry` for the order.
     pub fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()> {
+        self.entry_with(path, meta, content, Need::MayLack)
+    }
+
+    /// Announces one entry and says what it means when its content cannot be read whole.
+    pub fn entry_with(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()> {
         self.shared.check()?;
         let (Some(jobs), Some(large)) = (&self.jobs, &self.large) else {
             return Err(model::Problem::internal(
@@ -127,7 +153,7 @@ impl Writer {
             ));
         };
         self.announcer
-            .entry(&self.shared, path, meta, content, jobs, large)
+            .entry(&self.shared, path, meta, (content, need), jobs, large)
     }
 
     /// Waits until everything announced so far is written; the children of the root.
@@ -139,7 +165,7 @@ impl Writer {
         Ok(self.shared.root_children())
     }
 
-    /// Entries that could not be read, or changed while they were.
+    /// Entries that may lack and could not be read as they were announced.
     pub fn unread(&self) -> Vec<Unread> {
         self.shared.unread()
     }
@@ -164,7 +190,9 @@ impl Writer {
         let summary = Summary {
             backup_start: time_text(meta.time_ms),
             backup_end: time_text(end),
-            ..self.shared.counts.summary(self.announcer.counts())
+            ..self
+                .shared
+                .held(self.shared.counts.summary(self.announcer.counts()))
         };
         Snapshot {
             time: time_text(meta.time_ms),

@@ -74,8 +74,6 @@ pub(crate) struct Making {
     pub(crate) undoes: Option<JobId>,
     /// For whom.
     pub(crate) who: String,
-    /// A file that cannot be read vetoes the backup.
-    pub(crate) whole: bool,
     pub(crate) progress: Progress,
     pub(crate) cancel: Cancel,
 }
@@ -156,7 +154,6 @@ impl Service {
             name: order.name.clone(),
             reason: order.reason,
             undoes: None,
-            whole: false,
             who: job.person.clone().unwrap_or_default(),
             progress: progress.clone(),
             cancel: cancel.clone(),
@@ -214,7 +211,8 @@ impl Service {
         self.place.discard_scratch(&job)?;
         let made = made?;
         let row = self.remember(&making, &made, start).await?;
-        let state = if made.warnings.is_empty() {
+        let warnings = made.warnings();
+        let state = if warnings.is_empty() {
             "succeeded"
         } else {
             "warning"
@@ -223,7 +221,7 @@ impl Service {
             job,
             state: state.to_owned(),
             backup: BackupView::of(&row),
-            warnings: made.warnings,
+            warnings,
             deleted: Vec::new(),
             first: false,
         })
@@ -259,15 +257,15 @@ impl Service {
             created: start,
             seconds: (self.now_ms() - start) as f64 / 1000.0,
             parts: serde_json::json!(names).to_string(),
-            files: made.files as i64,
-            bytes: made.bytes as i64,
+            files: made.held.files as i64,
+            bytes: made.held.bytes as i64,
             added_bytes: summary.data_added_packed as i64,
             locked: 0,
             verified: None,
             person: Some(making.who.clone()),
             job: Some(making.job.to_string()),
             state: "ok".to_owned(),
-            warnings: serde_json::json!(made.warnings).to_string(),
+            warnings: serde_json::json!(made.warnings()).to_string(),
         };
         self.catalog.add_backup(&row).await?;
         self.audit("backup", &making.source.name, &row.id).await?;

@@ -3,21 +3,29 @@
 use std::path::Path;
 
 use model::{
-    Author, Beginning, Content, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta, Problem, Result,
+    Author, Beginning, Content, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta, Result,
 };
 use repository::{Repository, Settled, SnapshotMeta};
 use sources::{Captured, Context};
 
 use crate::backup::{Capture, Making};
-use crate::joined::SinkOf;
+use crate::joined::{Held, Note, SinkOf};
 use crate::recover::policy_for_manifest;
 
 pub(crate) struct Made {
     pub(crate) manifest: Manifest,
     pub(crate) snapshot: repository::Snapshot,
-    pub(crate) files: u64,
-    pub(crate) bytes: u64,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) held: Held,
+    /// What is there and not in the backup: it is incomplete.
+    pub(crate) lacking: Vec<Note>,
+    /// What changed or went while it was read.
+    pub(crate) restless: Vec<Note>,
+}
+
+impl Made {
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.lacking.iter().chain(&self.restless).map(told).collect()
+    }
 }
 
 /// Fills and commits one snapshot.
@@ -34,47 +42,30 @@ pub(crate) fn capture(
     let parent = parent.and_then(|id| repository.snapshot(&id).ok());
     cx.progress.phase("reading");
     let writer = repository.writer(parent.as_ref(), &cx.progress, &cx.cancel)?;
-    let mut sink = SinkOf {
-        writer,
-        skipped: Vec::new(),
-        files: 0,
-        bytes: 0,
-    };
+    let mut sink = SinkOf::new(writer);
     let captured = fill(&mut sink, cx)?;
     cx.progress.phase("storing");
     let settled = sink.writer.settle()?;
-    let warnings = warnings(&sink);
-    if let (true, Some(lost)) = (making.whole, warnings.first()) {
-        return Err(Problem::damaged(format!("not everything could be read: {lost}")));
-    }
+    let books = sink.books();
     let mut manifest = manifest(making, version, cx.now_ms)?;
     fill_in(&mut manifest, captured, &settled);
+    manifest.left_out.extend(sink.left_out.iter().map(told));
     let bytes = manifest.encode();
     let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
     sink.writer
         .entry(Path::new(MANIFEST_FILE), meta, Content::Bytes(bytes))?;
-    let (files, bytes) = (sink.files, sink.bytes);
     let snapshot = sink.writer.finish(&snapshot_meta(making, cx.now_ms))?;
     Ok(Made {
         manifest,
         snapshot,
-        files,
-        bytes,
-        warnings,
+        held: books.held,
+        lacking: books.lacking,
+        restless: books.restless,
     })
 }
 
-fn warnings(sink: &SinkOf) -> Vec<String> {
-    let skipped = sink
-        .skipped
-        .iter()
-        .map(|(path, why)| format!("{}: {why}", path.display()));
-    let unread = sink
-        .writer
-        .unread()
-        .into_iter()
-        .map(|unread| format!("{}: {}", unread.path.display(), unread.why));
-    skipped.chain(unread).collect()
+fn told((path, why): &Note) -> String {
+    format!("{}: {why}", path.display())
 }
 
 fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {

@@ -12,7 +12,7 @@ use model::{
     BackupId, Cancel, Content, MANIFEST_FILE, Manifest, ManifestPart, Meta, Permission, Problem, Progress,
     Reason, Result, Timestamp, counted,
 };
-use sources::{Captured, CapturedPart, Context, PartInfo, Sink};
+use sources::{Captured, CapturedPart, Context, Lacking, Need, PartInfo, Sink};
 
 use crate::Service;
 use crate::archive::{self, Limits, Unpacked};
@@ -86,7 +86,6 @@ impl Service {
             reason: Reason::Imported,
             undoes: None,
             who: self.caller.name().to_owned(),
-            whole: true,
             progress: progress.clone(),
             cancel: cancel.clone(),
         };
@@ -193,7 +192,7 @@ impl Shape {
                 nanos: 0,
             };
             let meta = Meta { mtime, ..Meta::dir() };
-            sink.entry(part, meta, Content::None)?;
+            sink.entry(part, meta, Content::None, Need::Required)?;
         }
         let mut below = Below {
             sink,
@@ -236,15 +235,27 @@ struct Below<'a> {
 }
 
 impl Sink for Below<'_> {
-    fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()> {
+    fn entry(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()> {
         match self.part {
             None if path == Path::new(MANIFEST_FILE) => Ok(()),
-            None => self.sink.entry(path, meta, content),
-            Some(part) => self.sink.entry(&part.join(path), meta, content),
+            None => self.sink.entry(path, meta, content, need),
+            Some(part) => self.sink.entry(&part.join(path), meta, content, need),
         }
     }
 
     fn skipped(&mut self, path: &Path, why: String) {
         self.sink.skipped(path, why);
+    }
+
+    fn vanished(&mut self, path: &Path, why: String) {
+        self.sink.vanished(path, why);
+    }
+
+    fn left_out(&mut self, path: &Path, why: String) {
+        self.sink.left_out(path, why);
+    }
+
+    fn settle(&mut self) -> Result<Vec<Lacking>> {
+        self.sink.settle()
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use catalog::Catalog;
 use catalog::journal::StepRow;
 use model::{Content, Meta, Problem, Result};
-use repository::{Tree, Writer};
-use sources::{Context, Entry, Journal, Materialize, ReadSeek, Sink, Step};
+use repository::{Fate, Tree, Writer};
+use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Sink, Step};
 use tokio::runtime::Handle;
 
 /// A repository's tree, as sources see it.
@@ -47,25 +47,107 @@ impl sources::Tree for TreeOf {
     }
 }
 
-/// A writer, as sources see it; remembers what they passed over.
+/// A path in the backup's tree, and why something is to be said of it.
+pub(crate) type Note = (PathBuf, String);
+
+/// A writer, as sources see it; keeps the books of what the backup does not hold.
 pub(crate) struct SinkOf {
     pub(crate) writer: Writer,
-    pub(crate) skipped: Vec<(PathBuf, String)>,
+    /// What the source could not read.
+    skipped: Vec<Note>,
+    vanished: Vec<Note>,
+    /// What does not belong into the backup.
+    pub(crate) left_out: Vec<Note>,
+    announced: Held,
+}
+
+/// Files, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
 }
 
-impl Sink for SinkOf {
-    fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()> {
-        if meta.is_file() {
-            self.files += 1;
-            self.bytes += meta.size;
+/// What became of everything that was announced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Books {
+    /// What the backup holds.
+    pub(crate) held: Held,
+    /// What is there and not in the backup: it is incomplete.
+    pub(crate) lacking: Vec<Note>,
+    /// What changed or went while it was read.
+    pub(crate) restless: Vec<Note>,
+}
+
+impl SinkOf {
+    pub(crate) fn new(writer: Writer) -> Self {
+        SinkOf {
+            writer,
+            skipped: Vec::new(),
+            vanished: Vec::new(),
+            left_out: Vec::new(),
+            announced: Held::default(),
         }
-        self.writer.entry(path, meta, content)
+    }
+
+    /// After everything was settled.
+    pub(crate) fn books(&self) -> Books {
+        let mut books = Books {
+            held: self.announced,
+            lacking: self.skipped.clone(),
+            restless: self.vanished.clone(),
+        };
+        for unread in self.writer.unread() {
+            if unread.fate != Fate::Changed {
+                books.held.files -= 1;
+                books.held.bytes -= unread.size;
+            }
+            let note = (unread.path, unread.why);
+            match unread.fate {
+                Fate::Unreadable => books.lacking.push(note),
+                Fate::Changed | Fate::Vanished => books.restless.push(note),
+            }
+        }
+        books
+    }
+}
+
+impl Sink for SinkOf {
+    fn entry(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()> {
+        if meta.is_file() {
+            self.announced.files += 1;
+            self.announced.bytes += meta.size;
+        }
+        let need = match need {
+            Need::Required => repository::Need::Required,
+            Need::MayLack => repository::Need::MayLack,
+        };
+        self.writer.entry_with(path, meta, content, need)
     }
 
     fn skipped(&mut self, path: &Path, why: String) {
         self.skipped.push((path.to_path_buf(), why));
+    }
+
+    fn vanished(&mut self, path: &Path, why: String) {
+        self.vanished.push((path.to_path_buf(), why));
+    }
+
+    fn left_out(&mut self, path: &Path, why: String) {
+        self.left_out.push((path.to_path_buf(), why));
+    }
+
+    fn settle(&mut self) -> Result<Vec<Lacking>> {
+        self.writer.settle()?;
+        let unread = self.writer.unread().into_iter();
+        let lacking = unread.filter(|unread| unread.fate != Fate::Changed);
+        Ok(lacking
+            .map(|unread| Lacking {
+                path: unread.path,
+                why: unread.why,
+                size: unread.size,
+            })
+            .collect())
     }
 }
 

@@ -6,7 +6,9 @@
 //! which steps of an apply were begun and done.
 //!
 //! Rules:
-//! 1. `capture` returns `Err`, or lacks a required part → no backup comes to be.
+//! 1. `capture` returns `Err`, or a required entry cannot be read to its end → no backup comes to be. Streams are read
+//!    later than they are announced, on other threads: what depends on them (counts, facts, the exit status of a program) is known
+//!    after [`Sink::settle`]. A stream whose writer failed ends with an error, never with an early end.
 //! 2. `plan` only reads. Planning against a just restored thing gives an empty draft (that is also how
 //!    a restore is verified, with `deep`).
 //! 3. `apply` is idempotent by step: called again with the same plan and the journal of a run that was
@@ -87,11 +89,37 @@ pub struct Captured {
     pub facts: serde_json::Value,
 }
 
+/// What it means for the backup when an entry cannot be read whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// No backup comes to be.
+    Required,
+    /// The backup comes to be without it, and is marked as incomplete.
+    MayLack,
+}
+
+/// An entry that was announced and is not in the backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    pub path: PathBuf,
+    pub why: String,
+    /// Its length when it was announced.
+    pub size: u64,
+}
+
 /// Takes the entries of a capture. Entries come in the order described in `model::entry`.
 pub trait Sink {
-    fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()>;
-    /// An entry that could not be read and is not required: the backup goes on, with a warning.
+    /// Announces an entry. Its content may be read much later.
+    fn entry(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()>;
+    /// Something is there that could not be read, and is not required: the backup is incomplete.
     fn skipped(&mut self, path: &Path, why: String);
+    /// Something was deleted between two looks: told, and nothing is lacking.
+    fn vanished(&mut self, path: &Path, why: String);
+    /// Something is there that does not belong into a backup: it is whole without it.
+    fn left_out(&mut self, path: &Path, why: String);
+    /// Waits until everything announced so far was read. Fails when a required entry could not be; otherwise all those
+    /// that may lack and do, since the beginning.
+    fn settle(&mut self) -> Result<Vec<Lacking>>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ pub mod hooks;
 mod outside;
 
 pub use boundary::{
-    Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Materialize, Obstacle, Outcome,
-    PartInfo, ReadSeek, Request, Sink, Skipped, Source, Step, Tree, Wanted,
+    Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Lacking, Materialize, Need, Obstacle,
+    Outcome, PartInfo, ReadSeek, Request, Sink, Skipped, Source, Step, Tree, Wanted,
 };
 
 use std::path::PathBuf;

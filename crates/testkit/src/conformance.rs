@@ -31,7 +31,8 @@ pub use broken::{
 pub use captured::{
     a_capture_changes_nothing_and_comes_out_the_same_twice, a_capture_ends_when_it_is_cancelled,
     a_part_that_cannot_be_read_vetoes_the_backup, a_sink_that_breaks_anywhere_vetoes_the_backup,
-    only_chosen_parts_are_captured, the_inspection_names_what_a_capture_takes,
+    a_stream_that_breaks_at_any_read_vetoes_the_backup_or_is_named, only_chosen_parts_are_captured,
+    the_inspection_names_what_a_capture_takes,
 };
 pub use held::{a_hold_is_released_by_another_process, holding_and_releasing_change_nothing};
 pub use restored::{
@@ -86,6 +87,7 @@ macro_rules! conforms {
             a_capture_ends_when_it_is_cancelled
             a_part_that_cannot_be_read_vetoes_the_backup
             a_sink_that_breaks_anywhere_vetoes_the_backup
+            a_stream_that_breaks_at_any_read_vetoes_the_backup_or_is_named
             a_plan_changes_nothing_and_tells_drift
             a_backup_restored_to_an_empty_place_is_the_same_thing
             a_drifted_thing_is_mended_by_replace

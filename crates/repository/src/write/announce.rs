@@ -7,10 +7,11 @@ use std::path::{Component, Path};
 use crossbeam_channel::Sender;
 use model::{Content, Meta, Problem, Result};
 
+use super::Need;
 use super::assembly::{DirNumber, Known, ROOT, Ready};
 use super::feeder::Large;
 use super::parent;
-use super::shared::{Shared, lock};
+use super::shared::{Announced, Shared, lock};
 use super::worker::{self, Job, Small};
 use crate::Id;
 use crate::chunk::{Cutter, SMALL};
@@ -64,7 +65,7 @@ impl Announcer {
         shared: &Shared,
         path: &Path,
         meta: Meta,
-        content: Content,
+        (content, need): (Content, Need),
         jobs: &Sender<Job>,
         large: &Sender<Large>,
     ) -> Result<()> {
@@ -98,7 +99,7 @@ impl Announcer {
             Some(_) => self.counts.files_changed += 1,
             None => self.counts.files_new += 1,
         }
-        self.queue(shared, path, node, content, jobs, large)
+        self.queue(shared, path, node, (content, need), jobs, large)
     }
 
     /// Hands a file that must be read to whoever reads it.
@@ -107,7 +108,7 @@ impl Announcer {
         shared: &Shared,
         path: &Path,
         node: Node,
-        content: Content,
+        (content, need): (Content, Need),
         jobs: &Sender<Job>,
         large: &Sender<Large>,
     ) -> Result<()> {
@@ -131,7 +132,11 @@ impl Announcer {
             self.batch_bytes += size;
             self.batch.push(Small {
                 slot,
-                path: path.to_path_buf(),
+                announced: Announced {
+                    path: path.to_path_buf(),
+                    size,
+                    need,
+                },
                 content,
             });
             if self.batch.len() >= BATCH_FILES || self.batch_bytes >= BATCH_BYTES {
@@ -141,7 +146,11 @@ impl Announcer {
         }
         let job = Large {
             slot,
-            path: path.to_path_buf(),
+            announced: Announced {
+                path: path.to_path_buf(),
+                size,
+                need,
+            },
             content,
             cutter,
             from_disk: inode != 0,

@@ -6,15 +6,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender};
 use model::{Content, Timestamp};
 
-use super::Unread;
 use super::assembly::Slot;
-use super::shared::{Shared, lock};
+use super::shared::{Announced, Shared, lock};
 use super::worker::{self, Block, Job};
 use crate::Id;
 use crate::chunk::{Cutter, MAX_CHUNK};
@@ -22,7 +21,7 @@ use crate::chunk::{Cutter, MAX_CHUNK};
 /// A file for the feeder.
 pub(super) struct Large {
     pub(super) slot: Slot,
-    pub(super) path: PathBuf,
+    pub(super) announced: Announced,
     pub(super) content: Content,
     pub(super) cutter: Cutter,
     pub(super) from_disk: bool,
@@ -85,6 +84,11 @@ pub(super) fn open_file(path: &Path) -> io::Result<(File, Looked)> {
     }
 }
 
+/// Was the file deleted? When the folder that it was in is not there either, it may have been moved, with its content.
+pub(super) fn is_gone(path: &Path, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound && path.parent().is_some_and(Path::is_dir)
+}
+
 pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) {
     let blank = Buffers::new();
     for large in files {
@@ -92,7 +96,11 @@ pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) 
             shared.end();
             continue;
         }
-        let (slot, path) = (large.slot, large.path.clone());
+        let (slot, announced) = (large.slot, large.announced.clone());
+        let from = match &large.content {
+            Content::Path { path, .. } => Some(path.clone()),
+            _ => None,
+        };
         let streamed = Arc::new(Streamed {
             slot,
             state: Mutex::default(),
@@ -100,11 +108,8 @@ pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) 
         let end = match feed(shared, large, &streamed, jobs, &blank) {
             Ok(end) => end,
             Err(error) => {
-                shared.unreadable(Unread {
-                    path,
-                    why: error.to_string(),
-                    kept: false,
-                });
+                let gone = from.is_some_and(|path| is_gone(&path, &error));
+                shared.unreadable(announced, &error, gone);
                 End {
                     size: 0,
                     now: None,
@@ -147,7 +152,7 @@ fn feed(
     jobs: &Sender<Job>,
     buffers: &Buffers,
 ) -> io::Result<End> {
-    shared.progress.item(&large.path.to_string_lossy());
+    shared.progress.item(&large.announced.path.to_string_lossy());
     let mut cuts = Cuts {
         shared,
         streamed,
@@ -177,11 +182,7 @@ fn feed(
             let size = cuts.all(&file)?;
             let after = Looked::at(&file)?;
             if large.from_disk && (after != before || size != after.size) {
-                shared.unreadable(Unread {
-                    path: large.path,
-                    why: "it changed while it was read".to_owned(),
-                    kept: true,
-                });
+                shared.changed(large.announced);
             }
             Ok(End {
                 size,

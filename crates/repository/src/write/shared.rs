@@ -1,15 +1,17 @@
 //! What all threads of a writer share.
 
 use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use model::{Cancel, Problem, Progress, Result};
+use model::{Cancel, Kind, Problem, Progress, Result};
 
 use super::assembly::Assembly;
 use super::packer::Packer;
-use super::{Settled, Unread};
+use super::{Fate, Need, Settled, Unread};
 use crate::Id;
 use crate::format::pack::BlobKind;
 use crate::format::snapshot::Summary;
@@ -38,6 +40,14 @@ pub(super) struct Shared {
     claimed: [Mutex<HashSet<(BlobKind, Id)>>; SHARDS],
     busy: AtomicUsize,
     idle: (Mutex<()>, Condvar),
+}
+
+/// An entry as it was announced.
+#[derive(Clone, Debug)]
+pub(super) struct Announced {
+    pub(super) path: PathBuf,
+    pub(super) size: u64,
+    pub(super) need: Need,
 }
 
 /// How much was new.
@@ -132,8 +142,45 @@ impl Shared {
         self.wake();
     }
 
-    pub(super) fn unreadable(&self, unread: Unread) {
-        lock(&self.unread).push(unread);
+    /// The content of an entry could not be read. `is_gone`: nothing is there any more.
+    pub(super) fn unreadable(&self, entry: Announced, error: &io::Error, is_gone: bool) {
+        let fate = if is_gone { Fate::Vanished } else { Fate::Unreadable };
+        self.lacks(entry, error.to_string(), fate);
+    }
+
+    pub(super) fn changed(&self, entry: Announced) {
+        self.lacks(entry, "it changed while it was read".to_owned(), Fate::Changed);
+    }
+
+    /// The one place that decides what a lacking content means.
+    fn lacks(&self, entry: Announced, why: String, fate: Fate) {
+        match entry.need {
+            Need::Required => self.fail(
+                Problem::new(
+                    Kind::Unavailable,
+                    format!("“{}” could not be read whole: {why}", entry.path.display()),
+                )
+                .hint("no backup came to be; mend what stands in the way, then try again"),
+            ),
+            Need::MayLack => lock(&self.unread).push(Unread {
+                path: entry.path,
+                why,
+                fate,
+                size: entry.size,
+            }),
+        }
+    }
+
+    /// The same summary without what was announced and is not in the snapshot.
+    pub(super) fn held(&self, summary: Summary) -> Summary {
+        let unread = lock(&self.unread);
+        let lacking = unread.iter().filter(|unread| unread.fate != Fate::Changed);
+        let (files, bytes) = lacking.fold((0, 0), |(files, bytes), one| (files + 1, bytes + one.size));
+        Summary {
+            total_files_processed: summary.total_files_processed.saturating_sub(files),
+            total_bytes_processed: summary.total_bytes_processed.saturating_sub(bytes),
+            ..summary
+        }
     }
 
     pub(super) fn unread(&self) -> Vec<Unread> {

@@ -1,17 +1,16 @@
 //! Hashes, compresses, seals and packs; and writes listings.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use model::{Content, Result};
 
-use super::Unread;
 use super::assembly::{Ready, Slot};
-use super::feeder::{Looked, StreamState, Streamed, open_file};
+use super::feeder::{Looked, StreamState, Streamed, is_gone, open_file};
 use super::sealer::Sealer;
-use super::shared::{Shared, lock};
+use super::shared::{Announced, Shared, lock};
 use crate::Id;
 use crate::chunk::MAX_CHUNK;
 use crate::format::pack::BlobKind;
@@ -28,7 +27,7 @@ pub(super) enum Job {
 /// A file that is one chunk.
 pub(super) struct Small {
     pub(super) slot: Slot,
-    pub(super) path: PathBuf,
+    pub(super) announced: Announced,
     pub(super) content: Content,
 }
 
@@ -86,19 +85,24 @@ fn batch(
 /// A file whose bytes are in a buffer.
 struct Taken {
     slot: Slot,
-    path: PathBuf,
+    announced: Announced,
     read: io::Result<Option<Looked>>,
+    /// It could not be read since nothing is there any more.
+    is_gone: bool,
 }
 
 impl Taken {
     fn from(file: Small, buffer: &mut Vec<u8>) -> Self {
         buffer.clear();
+        let mut gone = false;
         let read = match file.content {
             Content::Bytes(bytes) => {
                 *buffer = bytes;
                 Ok(None)
             }
-            Content::Path { path, .. } => read_small(&path, buffer).map(Some),
+            Content::Path { path, .. } => read_small(&path, buffer)
+                .map(Some)
+                .inspect_err(|error| gone = is_gone(&path, error)),
             Content::Stream { open, .. } => open()
                 .and_then(|mut stream| stream.read_to_end(buffer))
                 .map(|_| None),
@@ -106,8 +110,9 @@ impl Taken {
         };
         Taken {
             slot: file.slot,
-            path: file.path,
+            announced: file.announced,
             read,
+            is_gone: gone,
         }
     }
 }
@@ -136,11 +141,7 @@ fn store_small(
     let looked = match file.read {
         Ok(looked) => looked,
         Err(error) => {
-            shared.unreadable(Unread {
-                path: file.path,
-                why: error.to_string(),
-                kept: false,
-            });
+            shared.unreadable(file.announced, &error, file.is_gone);
             let ready = lock(&shared.assembly).fill(file.slot, |_| None);
             return listings(shared, sealer, ready);
         }
@@ -164,11 +165,7 @@ fn store_small(
         Some(filled(node, content, size, looked))
     });
     if changed {
-        shared.unreadable(Unread {
-            path: file.path,
-            why: "it changed while it was read".to_owned(),
-            kept: true,
-        });
+        shared.changed(file.announced);
     }
     listings(shared, sealer, ready)
 }

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use model::{Chunking, Content, FileKind, MANIFEST_FILE, Manifest, Meta, Problem, Result};
-use sources::{Context, Sink};
+use sources::{Context, Need, Sink};
 use tempfile::TempDir;
 
 use super::content::read_some;
@@ -45,7 +45,7 @@ impl Unpacked {
         self.dir.keep()
     }
 
-    /// Hands everything on, as a capture would.
+    /// Hands everything on, as a capture would; nothing of it may lack.
     pub fn pour(&self, sink: &mut dyn Sink, cx: &Context) -> Result<()> {
         for (path, meta) in &self.entries {
             cx.cancel.check()?;
@@ -57,7 +57,7 @@ impl Unpacked {
             } else {
                 Content::None
             };
-            sink.entry(path, meta.clone(), content)?;
+            sink.entry(path, meta.clone(), content, Need::Required)?;
         }
         Ok(())
     }

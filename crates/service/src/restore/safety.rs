@@ -86,7 +86,6 @@ impl Run<'_> {
             name: Some("before the restore".to_owned()),
             reason: Reason::Safety,
             undoes: Some(self.job.id.parse()?),
-            whole: false,
             who: self.job.person.clone().unwrap_or_default(),
             progress: self.progress.clone(),
             cancel: self.cancel.clone(),

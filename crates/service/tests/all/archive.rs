@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use model::{Cancel, Content, FileKind, Kind, Meta, Result};
 use proptest::prelude::*;
 use service::archive::{Format, Limits, Unpacked, export};
-use sources::{Context, Sink};
+use sources::{Context, Lacking, Need, Sink};
 
 use crate::archive_sample::{Desk, MemoryTree, at, dir, file, packed, plain, rich, symlink};
 
@@ -274,13 +274,22 @@ fn an_unpacked_folder_is_private_and_goes_unless_it_is_kept() {
 struct Seen(Vec<(PathBuf, bool)>);
 
 impl Sink for Seen {
-    fn entry(&mut self, path: &Path, _: Meta, content: Content) -> Result<()> {
+    fn entry(&mut self, path: &Path, _: Meta, content: Content, need: Need) -> Result<()> {
+        assert_eq!(need, Need::Required, "nothing of an archive may lack");
         self.0
             .push((path.to_path_buf(), matches!(content, Content::Path { .. })));
         Ok(())
     }
 
     fn skipped(&mut self, _: &Path, _: String) {}
+
+    fn vanished(&mut self, _: &Path, _: String) {}
+
+    fn left_out(&mut self, _: &Path, _: String) {}
+
+    fn settle(&mut self) -> Result<Vec<Lacking>> {
+        Ok(Vec::new())
+    }
 }
 
 #[test]

@@ -11,7 +11,9 @@ use repository::format::key_file::Cost;
 use repository::storage::Memory;
 use repository::{Options, Repository, SnapshotMeta};
 use sources::folder::{Folder, FolderSettings};
-use sources::{Context, Entry, Journal, Materialize, ReadSeek, Request, Sink, Source, Step, Tree, Wanted};
+use sources::{
+    Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Request, Sink, Source, Step, Tree, Wanted,
+};
 
 /// A repository's tree that fails from a chosen call on, as if the process had died there.
 struct Breaking {
@@ -103,8 +105,20 @@ impl Journal for Remembered {
 struct ToWriter(repository::Writer);
 
 impl Sink for ToWriter {
-    fn entry(&mut self, path: &Path, meta: Meta, content: model::Content) -> Result<()> {
+    fn entry(&mut self, path: &Path, meta: Meta, content: model::Content, _: Need) -> Result<()> {
         self.0.entry(path, meta, content)
+    }
+
+    fn vanished(&mut self, path: &Path, why: String) {
+        panic!("{}: {why}", path.display());
+    }
+
+    fn left_out(&mut self, path: &Path, why: String) {
+        panic!("{}: {why}", path.display());
+    }
+
+    fn settle(&mut self) -> Result<Vec<Lacking>> {
+        self.0.settle().map(|_| Vec::new())
     }
 
     fn skipped(&mut self, path: &Path, why: String) {

@@ -7,7 +7,7 @@ use model::{Content, Kind, Meta, Problem, Result};
 use super::ignore_rules::IgnoreRules;
 use super::walk::{WalkOptions, Walked, root_meta, walk};
 use super::{Folder, Part};
-use crate::{Captured, CapturedPart, Context, Inspection, Obstacle, PartInfo, Sink};
+use crate::{Captured, CapturedPart, Context, Inspection, Lacking, Need, Obstacle, PartInfo, Sink};
 
 pub(super) fn inspect(folder: &Folder) -> Inspection {
     let mut inspection = Inspection::default();
@@ -51,25 +51,32 @@ pub(super) fn capture(
     sink: &mut dyn Sink,
     cx: &Context,
 ) -> Result<Captured> {
-    let mut captured = Captured::default();
+    let mut walks = Vec::new();
     for part in folder.chosen(wanted)? {
         if cx.absent_is_empty && part.root.symlink_metadata().is_err() {
-            sink.entry(&part.tree, Meta::dir(), Content::None)?;
-            captured.parts.push(captured_part(part, &Walked::default()));
+            sink.entry(&part.tree, Meta::dir(), Content::None, Need::Required)?;
+            walks.push((part, None, Walked::default()));
             continue;
         }
         let root = root_meta(&part.root)?;
-        sink.entry(&part.tree, root.clone(), Content::None)?;
+        sink.entry(&part.tree, root.clone(), Content::None, Need::Required)?;
         let walked = walk(
             &part.root,
             &options(folder, part, cx)?,
-            &mut |path: &Path, meta: Meta, content: Content| sink.entry(&part.tree.join(path), meta, content),
+            &mut |path: &Path, meta: Meta, content: Content| {
+                sink.entry(&part.tree.join(path), meta, content, Need::MayLack)
+            },
         )?;
-        check_still_there(part, &root)?;
-        for (path, why) in &walked.skipped {
-            sink.skipped(&part.tree.join(path), why.clone());
-        }
-        captured.parts.push(captured_part(part, &walked));
+        tell(part, &walked, sink);
+        walks.push((part, Some(root), walked));
+    }
+    let lacking = sink.settle()?;
+    let mut captured = Captured::default();
+    for (part, root, walked) in &walks {
+        // Files are read after they were seen: a disk that went away meanwhile looks like files that cannot be read.
+        root.as_ref()
+            .map_or(Ok(()), |root| check_still_there(part, root))?;
+        captured.parts.push(captured_part(part, walked, &lacking));
     }
     captured.left_out = folder
         .settings
@@ -78,6 +85,18 @@ pub(super) fn capture(
         .map(|pattern| format!("what matches {pattern}"))
         .collect();
     Ok(captured)
+}
+
+fn tell(part: &Part, walked: &Walked, sink: &mut dyn Sink) {
+    for (path, why) in &walked.skipped {
+        sink.skipped(&part.tree.join(path), why.clone());
+    }
+    for (path, why) in &walked.vanished {
+        sink.vanished(&part.tree.join(path), why.clone());
+    }
+    for (path, why) in &walked.left_out {
+        sink.left_out(&part.tree.join(path), why.clone());
+    }
 }
 
 /// What vanishes under a walk looks like many entries that are gone; a backup of the rest would look whole.
@@ -96,17 +115,25 @@ fn check_still_there(part: &Part, before: &Meta) -> Result<()> {
     .hint("check that its disk is still mounted, then try again"))
 }
 
-fn captured_part(part: &Part, walked: &Walked) -> CapturedPart {
+/// Counts what the backup holds, not what was seen.
+fn captured_part(part: &Part, walked: &Walked, lacking: &[Lacking]) -> CapturedPart {
+    let lacking = lacking
+        .iter()
+        .filter_map(|one| Some((one.path.strip_prefix(&part.tree).ok()?, one)));
+    let (mut files, mut bytes, mut warnings) = (walked.files, walked.bytes, Vec::new());
+    for (path, one) in lacking {
+        files = files.saturating_sub(1);
+        bytes = bytes.saturating_sub(one.size);
+        warnings.push(format!("{}: {}", path.display(), one.why));
+    }
+    let passed_over = walked.skipped.iter().chain(&walked.vanished);
+    warnings.extend(passed_over.map(|(path, why)| format!("{}: {why}", path.display())));
     CapturedPart {
         name: part.name.clone(),
         category: String::new(),
-        holds: model::counted(walked.files, "file", "files"),
-        items: walked.entries,
-        bytes: walked.bytes,
-        warnings: walked
-            .skipped
-            .iter()
-            .map(|(path, why)| format!("{}: {why}", path.display()))
-            .collect(),
+        holds: model::counted(files, "file", "files"),
+        items: walked.entries - (walked.files - files),
+        bytes,
+        warnings,
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Rules: works with handles of open folders, so that no link is followed on the way. Entries come depth-first, siblings in ascending order
 //! of their raw names, all of them on the caller's thread. What cannot be read is noted and passed over; only the root must be readable.
+//! A file that is gone when its turn comes was deleted; a folder that is gone may have been moved, and counts as not read.
 //! What is ahead is bounded, so what is told of an entry is never much older than its turn; a cancel stops both threads at the next entry.
 
 mod ahead;
@@ -58,8 +59,12 @@ pub struct Walked {
     pub entries: u64,
     pub bytes: u64,
     pub ignored: u64,
-    /// Relative path, and why it was passed over.
+    /// What could not be read: relative path, and why.
     pub skipped: Vec<(PathBuf, String)>,
+    /// What was deleted between two looks.
+    pub vanished: Vec<(PathBuf, String)>,
+    /// What does not belong into a backup: sockets, and what is mounted on a folder where other file systems are not entered.
+    pub left_out: Vec<(PathBuf, String)>,
 }
 
 /// Takes (path relative to the root, metadata, content to be opened when needed).

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use model::{Content, Kind, Meta, Mode, Problem, Result};
-use sources::{Context, Entry, Materialize, ReadSeek, Sink, Source, Tree};
+use sources::{Context, Entry, Lacking, Materialize, Need, ReadSeek, Sink, Source, Tree};
 use testkit::conformance::Worlds;
 use testkit::memory::{Breach, MemoryJournal, MemorySink, MemoryTree, Moment};
 
@@ -209,9 +209,9 @@ fn somebody_who_puts_a_link_in_a_folders_place_meanwhile_gains_nothing() -> Resu
 struct Meddling<F: FnMut()>(MemorySink, F);
 
 impl<F: FnMut()> Sink for Meddling<F> {
-    fn entry(&mut self, path: &Path, meta: Meta, content: Content) -> Result<()> {
+    fn entry(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()> {
         let is_file = meta.is_file();
-        self.0.entry(path, meta, content)?;
+        self.0.entry(path, meta, content, need)?;
         if is_file {
             (self.1)();
         }
@@ -220,6 +220,18 @@ impl<F: FnMut()> Sink for Meddling<F> {
 
     fn skipped(&mut self, path: &Path, why: String) {
         self.0.skipped(path, why);
+    }
+
+    fn vanished(&mut self, path: &Path, why: String) {
+        self.0.vanished(path, why);
+    }
+
+    fn left_out(&mut self, path: &Path, why: String) {
+        self.0.left_out(path, why);
+    }
+
+    fn settle(&mut self) -> Result<Vec<Lacking>> {
+        self.0.settle()
     }
 }
 
@@ -251,9 +263,10 @@ fn a_file_that_vanishes_while_the_folder_is_read_is_told_and_the_rest_is_kept() 
         let _ = fs::remove_file(&gone);
     });
     let captured = scene.source().capture(&[], &mut sink, &cx())?;
-    assert_eq!(sink.0.skipped[0].0, Path::new("world/b"));
+    assert_eq!(sink.0.skipped, [], "what was deleted is not lacking");
+    assert_eq!(sink.0.vanished[0].0, Path::new("world/b"));
     assert_eq!(captured.parts[0].warnings.len(), 1);
-    assert_eq!(sink.0.into_tree().paths().len(), 3);
+    assert_eq!(sink.0.into_tree()?.paths().len(), 3);
     Ok(())
 }
 

@@ -117,6 +117,6 @@ fn an_absent_folder_is_empty_to_an_undo_and_vetoes_any_other_backup() -> Result<
     };
     let mut sink = MemorySink::new();
     scene.source().capture(&[], &mut sink, &before)?;
-    assert_eq!(sink.into_tree().paths(), [PathBuf::from("world")]);
+    assert_eq!(sink.into_tree().unwrap().paths(), [PathBuf::from("world")]);
     Ok(())
 }

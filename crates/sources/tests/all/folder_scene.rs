@@ -52,7 +52,7 @@ impl Scene {
     pub(crate) fn capture(&self) -> MemoryTree {
         let mut sink = MemorySink::new();
         self.source().capture(&[], &mut sink, &cx()).unwrap();
-        sink.into_tree()
+        sink.into_tree().expect("everything can be read")
     }
 
     pub(crate) fn draft(&self, tree: &dyn Tree, mode: Mode) -> Result<Draft> {

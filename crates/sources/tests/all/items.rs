@@ -20,7 +20,7 @@ fn cx() -> Context {
 fn captured(world: &World, parts: &[String]) -> Result<MemoryTree> {
     let mut sink = MemorySink::new();
     Items::new(world).capture(parts, &mut sink, &cx())?;
-    Ok(sink.into_tree())
+    sink.into_tree()
 }
 
 fn planned(world: &World, tree: &MemoryTree, wanted: &Wanted) -> Result<Plan> {
@@ -141,7 +141,7 @@ fn a_world_that_vanished_vetoes_a_backup_and_is_empty_to_an_undo() -> Result<()>
     };
     let mut sink = MemorySink::new();
     Items::new(&world).capture(&[], &mut sink, &before)?;
-    assert_eq!(sink.into_tree().paths().len(), 3, "three empty parts");
+    assert_eq!(sink.into_tree()?.paths().len(), 3, "three empty parts");
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use model::{Cancel, Kind, Problem, Result};
-use sources::{Context, Tree};
+use sources::{Captured, CapturedPart, Context, Sink, Tree};
 
 use super::scene::{assert_same, capture, context, parts};
 use super::{Kept, Worlds};
@@ -31,7 +31,7 @@ pub fn the_inspection_names_what_a_capture_takes<W: Worlds>(worlds: &W) -> Kept 
     taken.sort();
     assert_eq!(taken, named, "the parts that were captured");
     assert_eq!(
-        roots(&sink.into_tree())?,
+        roots(&sink.into_tree()?)?,
         named,
         "what lies at the root of the tree"
     );
@@ -87,6 +87,57 @@ pub fn a_part_that_cannot_be_read_vetoes_the_backup<W: Worlds>(worlds: &W) -> Ke
         assert!(told, "the inspection tells that the part {part} cannot be read");
     }
     Ok(())
+}
+
+/// Whatever may lack is named and not counted; whatever is required vetoes.
+pub fn a_stream_that_breaks_at_any_read_vetoes_the_backup_or_is_named<W: Worlds>(worlds: &W) -> Kept {
+    let world = worlds.populated();
+    let source = worlds.source(&world);
+    let mut sink = MemorySink::new();
+    let whole = source.capture(&[], &mut sink, &context())?;
+    sink.settle()?;
+    assert!(sink.reads() > 0, "a populated world has streams to read");
+    for at in 0..sink.reads() {
+        let mut sink = MemorySink::with_a_broken_read(at);
+        let ended = source.capture(&[], &mut sink, &context());
+        let ended = ended.and_then(|captured| sink.settle().map(|lacking| (captured, lacking)));
+        let Ok((captured, lacking)) = ended else {
+            continue;
+        };
+        let [one] = lacking.as_slice() else {
+            return Err(Problem::internal(format!(
+                "read {at} broke, and this lacks: {lacking:?}"
+            )));
+        };
+        let is_its_part = |part: &CapturedPart| one.path.starts_with(&part.name);
+        let (before, after) = (find(&whole, is_its_part), find(&captured, is_its_part));
+        assert_eq!(after.items, before.items - 1, "{one:?} is counted");
+        assert_eq!(
+            after.bytes,
+            before.bytes - one.size,
+            "the bytes of {one:?} are counted"
+        );
+        assert_eq!(
+            after.warnings.len(),
+            before.warnings.len() + 1,
+            "{one:?} is named"
+        );
+        assert_eq!(
+            sink.into_tree()?.stat(&one.path)?,
+            None,
+            "half of {one:?} is in the backup"
+        );
+    }
+    Ok(())
+}
+
+fn find(captured: &Captured, is_it: impl Fn(&CapturedPart) -> bool) -> CapturedPart {
+    captured
+        .parts
+        .iter()
+        .find(|part| is_it(part))
+        .cloned()
+        .unwrap_or_default()
 }
 
 pub fn a_sink_that_breaks_anywhere_vetoes_the_backup<W: Worlds>(worlds: &W) -> Kept {

@@ -32,7 +32,7 @@ pub(super) fn in_mode(mode: Mode) -> Wanted {
 pub(super) fn capture(source: &dyn Source, parts: &[String], cx: &Context) -> Result<MemoryTree> {
     let mut sink = MemorySink::new();
     source.capture(parts, &mut sink, cx)?;
-    Ok(sink.into_tree())
+    sink.into_tree()
 }
 
 /// A stored plan, as the service would make it.

@@ -1,9 +1,11 @@
 //! From the world into a tree: a folder per part, a file per item, in the order of their ids.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use model::{Content, Meta, Problem, Result};
-use sources::{Captured, CapturedPart, Context, Inspection, Obstacle, PartInfo, Sink};
+use model::{Chunking, Content, Meta, Problem, Result};
+use serde_json::json;
+use sources::{Captured, CapturedPart, Context, Inspection, Need, Obstacle, PartInfo, Sink};
 
 use super::{Item, Items, PARTS, Trouble, chosen};
 
@@ -61,18 +63,27 @@ pub(super) fn capture(
         };
         captured.parts.push(put(part, &items, sink)?);
     }
+    // A stream that broke would have been the end of it: from here on the counts are true.
+    sink.settle()?;
+    let count = |part: &CapturedPart| part.items;
+    captured.facts = json!({ "items": captured.parts.iter().map(count).sum::<u64>() });
     Ok(captured)
 }
 
 fn put(part: &str, items: &[Item], sink: &mut dyn Sink) -> Result<CapturedPart> {
     let mut bytes = 0;
-    sink.entry(Path::new(part), Meta::dir(), Content::None)?;
+    sink.entry(Path::new(part), Meta::dir(), Content::None, Need::Required)?;
     for item in items {
         let text = serde_json::to_vec(item)
             .map_err(|error| Problem::internal("an item cannot be written").caused_by(error))?;
         bytes += text.len() as u64;
         let path = PathBuf::from(part).join(format!("{:06}.json", item.id));
-        sink.entry(&path, Meta::file(text.len() as u64), Content::Bytes(text))?;
+        let meta = Meta::file(text.len() as u64);
+        let content = Content::Stream {
+            open: Box::new(move || Ok(Box::new(Cursor::new(text)))),
+            chunking: Chunking::Auto,
+        };
+        sink.entry(&path, meta, content, Need::Required)?;
     }
     Ok(CapturedPart {
         name: part.to_owned(),

@@ -1,7 +1,7 @@
 //! A sink that keeps what it is given, as a tree.
 //!
-//! It checks the order of the entries: a folder before what lies in it, nothing twice. It reads contents at once, with their
-//! length as it is then, which may not be what the metadata said.
+//! It checks the order of the entries: a folder before what lies in it, nothing twice. Like the real one it is lazy: contents are read when it
+//! is told to settle, long after they were announced, with their length as it is then, which may not be what the metadata said.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -9,18 +9,25 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use model::{Content, Meta, Problem, Result};
-use sources::Sink;
+use model::{Content, Kind, Meta, Problem, Result};
+use sources::{Lacking, Need, Sink};
 
 use super::journal::Breach;
 use super::tree::{MemoryTree, Node};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct MemorySink {
     nodes: BTreeMap<PathBuf, Node>,
+    pending: Vec<(PathBuf, Content, Need)>,
+    lacking: Vec<Lacking>,
     breach: Option<(usize, Breach)>,
-    /// What was passed over, and why.
+    /// The number of the read that fails.
+    broken_read: Option<usize>,
+    reads: usize,
+    /// What could not be read, and why.
     pub skipped: Vec<(PathBuf, String)>,
+    pub vanished: Vec<(PathBuf, String)>,
+    pub left_out: Vec<(PathBuf, String)>,
 }
 
 impl MemorySink {
@@ -36,8 +43,23 @@ impl MemorySink {
         }
     }
 
-    pub fn into_tree(self) -> MemoryTree {
-        MemoryTree::new(self.nodes)
+    /// The read with this number fails, the first of all streams being 0.
+    pub fn with_a_broken_read(at: usize) -> Self {
+        MemorySink {
+            broken_read: Some(at),
+            ..Self::default()
+        }
+    }
+
+    /// How often streams were read from.
+    pub fn reads(&self) -> usize {
+        self.reads
+    }
+
+    /// What was captured, once everything has been read.
+    pub fn into_tree(mut self) -> Result<MemoryTree> {
+        self.settle()?;
+        Ok(MemoryTree::new(self.nodes))
     }
 
     fn check_order(&self, path: &Path) -> Result<()> {
@@ -52,51 +74,95 @@ impl MemorySink {
             path.display()
         )))
     }
+
+    fn take(&mut self, path: &Path, content: Content) -> std::io::Result<()> {
+        let bytes = read(content, &mut self.reads, self.broken_read)?;
+        if let Some(node) = self.nodes.get_mut(path) {
+            if node.meta.is_file() {
+                node.meta.size = bytes.len() as u64;
+            }
+            node.bytes = bytes.into();
+        }
+        Ok(())
+    }
 }
 
 impl Sink for MemorySink {
-    fn entry(&mut self, path: &Path, mut meta: Meta, content: Content) -> Result<()> {
+    fn entry(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()> {
         match &self.breach {
             Some((at, breach)) if *at == self.nodes.len() => breach.happen()?,
             _ => {}
         }
         self.check_order(path)?;
-        let bytes = read(content)
-            .map_err(|error| Problem::io(format!("cannot read what is at {}", path.display()), error))?;
-        if meta.is_file() {
-            meta.size = bytes.len() as u64;
-        }
-        self.nodes.insert(
-            path.to_path_buf(),
-            Node {
-                meta,
-                bytes: bytes.into(),
-            },
-        );
+        let bytes = [].into();
+        self.nodes.insert(path.to_path_buf(), Node { meta, bytes });
+        self.pending.push((path.to_path_buf(), content, need));
         Ok(())
     }
 
     fn skipped(&mut self, path: &Path, why: String) {
         self.skipped.push((path.to_path_buf(), why));
     }
+
+    fn vanished(&mut self, path: &Path, why: String) {
+        self.vanished.push((path.to_path_buf(), why));
+    }
+
+    fn left_out(&mut self, path: &Path, why: String) {
+        self.left_out.push((path.to_path_buf(), why));
+    }
+
+    fn settle(&mut self) -> Result<Vec<Lacking>> {
+        for (path, content, need) in std::mem::take(&mut self.pending) {
+            let Err(error) = self.take(&path, content) else {
+                continue;
+            };
+            if need == Need::Required {
+                let what = format!("“{}” could not be read whole: {error}", path.display());
+                return Err(Problem::new(Kind::Unavailable, what));
+            }
+            let size = self.nodes.remove(&path).map_or(0, |node| node.meta.size);
+            let why = error.to_string();
+            self.lacking.push(Lacking { path, why, size });
+        }
+        Ok(self.lacking.clone())
+    }
 }
 
-fn read(content: Content) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match content {
-        Content::None => {}
-        Content::Bytes(given) => bytes = given,
+/// A stream whose reads are counted, and one of which fails.
+struct Counted<'a> {
+    stream: Box<dyn Read + Send>,
+    reads: &'a mut usize,
+    broken: Option<usize>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let number = *self.reads;
+        *self.reads += 1;
+        if self.broken == Some(number) {
+            return Err(std::io::Error::other("it broke here, for a test"));
+        }
+        self.stream.read(out)
+    }
+}
+
+fn read(content: Content, reads: &mut usize, broken: Option<usize>) -> std::io::Result<Vec<u8>> {
+    let stream: Box<dyn Read + Send> = match content {
+        Content::None => return Ok(Vec::new()),
+        Content::Bytes(given) => return Ok(given),
         Content::Path { path, .. } => {
             let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-            OpenOptions::new()
-                .read(true)
-                .custom_flags(flags)
-                .open(path)?
-                .read_to_end(&mut bytes)?;
+            Box::new(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
         }
-        Content::Stream { open, .. } => {
-            open()?.read_to_end(&mut bytes)?;
-        }
+        Content::Stream { open, .. } => open()?,
+    };
+    let mut bytes = Vec::new();
+    Counted {
+        stream,
+        reads,
+        broken,
     }
+    .read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -43,9 +43,9 @@ impl<'a> Descent<'a> {
         let mut name = Vec::new();
         while batch.len() < most {
             self.options.cancel.check()?;
-            if let Some(name) = self.levels.next_name(&mut name) {
+            if let Some((name, was_dir)) = self.levels.next_name(&mut name) {
                 self.way.push(name.to_bytes());
-                let found = self.look(name);
+                let found = self.look(name, was_dir);
                 if !found.as_ref().is_some_and(|found| found.enters) {
                     self.way.pop();
                 }
@@ -66,9 +66,23 @@ impl<'a> Descent<'a> {
         self.seen
     }
 
-    fn look(&mut self, name: &CStr) -> Option<Found> {
-        self.examine(name).unwrap_or_else(|error| {
-            self.skip(error);
+    fn look(&mut self, name: &CStr, was_dir: bool) -> Option<Found> {
+        // When the folder itself cannot be reached any more, nobody knows what became of what is in it.
+        let examined = match self.levels.innermost() {
+            Ok(_) => self.examine(name),
+            Err(error) => {
+                self.skip(error);
+                return None;
+            }
+        };
+        examined.unwrap_or_else(|error| {
+            // A folder may have been moved to where it is not looked for.
+            if error == Errno::NOENT && !was_dir {
+                let why = std::io::Error::from(error).to_string();
+                self.seen.vanished.push((self.way.relative().to_path_buf(), why));
+            } else {
+                self.skip(error);
+            }
             None
         })
     }
@@ -90,8 +104,7 @@ impl<'a> Descent<'a> {
                 target = PathBuf::from(OsString::from_vec(read.into_bytes()));
             }
             FileType::Socket => {
-                let why = "a socket has no content".to_owned();
-                self.seen.skipped.push((self.way.relative().to_path_buf(), why));
+                self.leave_out("a socket has no content");
                 return Ok(None);
             }
             _ => xattrs = look::xattrs(self.way.full()),
@@ -116,10 +129,16 @@ impl<'a> Descent<'a> {
     fn enter(&mut self, name: &CStr, stat: &Stat) -> bool {
         if self.options.one_file_system && stat.st_dev != self.device {
             // The mount point itself is kept, as an empty folder.
+            self.leave_out("another file system is mounted here");
             return false;
         }
         let entered = self.levels.enter(name);
         entered.map_err(|error| self.skip(error)).is_ok()
+    }
+
+    fn leave_out(&mut self, why: &str) {
+        let path = self.way.relative().to_path_buf();
+        self.seen.left_out.push((path, why.to_owned()));
     }
 
     fn skip(&mut self, error: Errno) {

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, RawDir};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
 use rustix::io::{Errno, Result};
 
 /// Levels that are held open, besides the root.
@@ -62,12 +62,13 @@ impl Levels {
         }
     }
 
-    /// Takes the next name in the innermost level.
-    pub(super) fn next_name<'n>(&mut self, name: &'n mut Vec<u8>) -> Option<&'n CStr> {
+    /// Takes the next name in the innermost level, and whether it was a folder's when the level was read.
+    pub(super) fn next_name<'n>(&mut self, name: &'n mut Vec<u8>) -> Option<(&'n CStr, bool)> {
         let names = &mut self.levels.last_mut()?.names;
+        let (next, was_dir) = names.next()?;
         name.clear();
-        name.extend_from_slice(names.next()?.to_bytes_with_nul());
-        CStr::from_bytes_with_nul(name).ok()
+        name.extend_from_slice(next.to_bytes_with_nul());
+        Some((CStr::from_bytes_with_nul(name).ok()?, was_dir))
     }
 
     /// The innermost level, open.
@@ -164,8 +165,8 @@ fn open_same(at: BorrowedFd<'_>, name: &CStr, wanted: Identity) -> Result<OwnedF
 /// The names in a folder, in ascending order, each with the zero byte that ends it.
 struct Names {
     bytes: Vec<u8>,
-    /// Where they begin and end.
-    order: std::vec::IntoIter<(usize, usize)>,
+    /// Where they begin and end, and whether they are folders' names.
+    order: std::vec::IntoIter<(usize, usize, bool)>,
 }
 
 impl Names {
@@ -178,7 +179,7 @@ impl Names {
             if !matches!(name.to_bytes(), b"." | b"..") {
                 let start = bytes.len();
                 bytes.extend_from_slice(name.to_bytes_with_nul());
-                order.push((start, bytes.len()));
+                order.push((start, bytes.len(), entry.file_type() == FileType::Directory));
             }
         }
         // The zero byte is less than any other: a name comes before what it begins.
@@ -187,8 +188,8 @@ impl Names {
         Ok(Names { bytes, order })
     }
 
-    fn next(&mut self) -> Option<&CStr> {
-        let (start, end) = self.order.next()?;
-        CStr::from_bytes_with_nul(&self.bytes[start..end]).ok()
+    fn next(&mut self) -> Option<(&CStr, bool)> {
+        let (start, end, is_dir) = self.order.next()?;
+        Some((CStr::from_bytes_with_nul(&self.bytes[start..end]).ok()?, is_dir))
     }
 }
