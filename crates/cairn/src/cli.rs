@@ -156,6 +156,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
 
 pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
     let mut options = Options::new(&configuration.data.value);
+    options.asked = Some(options.clock.now_ms());
     options.catalog.clone_from(&configuration.catalog.value);
     options.repository.clone_from(&configuration.repository.value);
     options.password = configuration

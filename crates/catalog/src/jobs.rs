@@ -35,6 +35,12 @@ pub struct JobRow {
     pub created: i64,
     pub started: Option<i64>,
     pub ended: Option<i64>,
+    /// When it last set about changing what it is of.
+    pub changed: Option<i64>,
+    /// When it was put back into the queue for the last time.
+    pub queued: Option<i64>,
+    /// Not 0: it can never go on; see `restores`.
+    pub closed: i64,
     /// The name that its source has now; only of jobs that were looked up or listed.
     #[sqlx(default)]
     pub source_name: Option<String>,
@@ -65,7 +71,8 @@ pub struct Ending<'a> {
 macro_rules! columns {
     () => {
         "id, kind, state, source, alone, node, request, result, phase, item, items_done, items_total, bytes_done, bytes_total, \
-         lease_owner, lease_until, fence, cancel_requested, error_kind, error_message, error_hint, person, created, started, ended"
+         lease_owner, lease_until, fence, cancel_requested, error_kind, error_message, error_hint, person, created, started, ended, \
+         changed, queued, closed"
     };
 }
 
@@ -137,9 +144,9 @@ const END: &str = "UPDATE jobs SET state = $3, result = $4, error_kind = $5, err
 const CANCEL_RUNNING: &str = "UPDATE jobs SET cancel_requested = 1 WHERE id = $1 AND state = 'running'";
 const CANCEL_QUEUED: &str =
     "UPDATE jobs SET state = 'cancelled', ended = $2 WHERE id = $1 AND state IN ('queued', 'waiting')";
-const REQUEUE: &str = "UPDATE jobs SET state = 'queued', cancel_requested = 0, ended = NULL, error_kind = NULL, error_message = NULL, \
-    error_hint = NULL, lease_owner = NULL, lease_until = NULL WHERE id = $1 AND state = $2";
-const GIVE_BACK: &str = "UPDATE jobs SET state = 'queued', lease_owner = NULL, lease_until = NULL \
+const REQUEUE: &str = "UPDATE jobs SET state = 'queued', queued = $3, cancel_requested = 0, ended = NULL, error_kind = NULL, error_message = NULL, \
+    error_hint = NULL, lease_owner = NULL, lease_until = NULL WHERE id = $1 AND state = $2 AND closed = 0";
+const GIVE_BACK: &str = "UPDATE jobs SET state = 'queued', queued = $3, lease_owner = NULL, lease_until = NULL \
     WHERE id = $1 AND fence = $2 AND state = 'running'";
 const REAP: &str = "UPDATE jobs SET state = 'interrupted', ended = $1, lease_owner = NULL, lease_until = NULL \
     WHERE state = 'running' AND lease_until < $1 RETURNING id";
@@ -201,7 +208,7 @@ fn insert_with<'a>(text: &'static str, job: &'a NewJob) -> Query<'a> {
         .bind(job.created)
 }
 
-fn lost() -> Problem {
+pub(crate) fn lost() -> Problem {
     Problem::new(
         Kind::Conflict,
         "the job is no longer ours: its lease ran out, and somebody else may have taken it on",
@@ -347,15 +354,15 @@ impl Catalog {
         Ok(running.rows_affected() == 1)
     }
 
-    /// Puts a job that is over, in this state, back into the queue. False when its state is another one by now.
-    pub async fn requeue_job(&self, id: &str, state: &str) -> Result<bool> {
-        let query = sqlx::query(REQUEUE).bind(id).bind(state);
+    /// Puts a job that is over, in this state, back into the queue. False when its state is another one by now, or it can never go on.
+    pub async fn requeue_job(&self, id: &str, state: &str, now_ms: i64) -> Result<bool> {
+        let query = sqlx::query(REQUEUE).bind(id).bind(state).bind(now_ms);
         Ok(self.change_jobs(query, "queue a job again").await? == 1)
     }
 
     /// Puts a running job back into the queue: its process ends in good order.
-    pub async fn give_job_back(&self, id: &str, fence: i64) -> Result<()> {
-        let query = sqlx::query(GIVE_BACK).bind(id).bind(fence);
+    pub async fn give_job_back(&self, id: &str, fence: i64, now_ms: i64) -> Result<()> {
+        let query = sqlx::query(GIVE_BACK).bind(id).bind(fence).bind(now_ms);
         match self.change_jobs(query, "give a job back").await? {
             1 => Ok(()),
             _ => Err(lost()),

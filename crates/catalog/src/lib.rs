@@ -25,6 +25,7 @@ pub mod paging;
 pub mod people;
 pub mod plans;
 mod problems;
+pub mod restores;
 pub mod schedules;
 pub mod seal;
 pub mod sessions;
@@ -53,6 +54,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     owed_hooks::ALL,
     people::ALL,
     plans::ALL,
+    restores::ALL,
     schedules::ALL,
     sessions::ALL,
     settings::ALL,

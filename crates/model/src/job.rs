@@ -4,7 +4,7 @@
 //! `succeeded`, `warning` (done, with items skipped), `failed`, `cancelled`, `interrupted` (its process
 //! went away).
 //! Rules: an end is final, except that an interrupted job may be queued again, and that a restore or an
-//! import which failed or was cancelled may be resumed from its journal. A running job may go back to
+//! import which failed or was cancelled may be resumed from its journal, until somebody cancels it for good. A running job may go back to
 //! `queued` (its process ends in good order) or to `waiting` (an allowance of the other side is used up).
 //! What is not listed in [`JobState::may_become`] is a fault of the caller.
 
@@ -70,7 +70,8 @@ impl JobState {
             Queued => matches!(next, Waiting | Running | Failed | Cancelled),
             Running => next != Running,
             Interrupted => matches!(next, Queued | Failed | Cancelled),
-            Failed | Cancelled => next == Queued && kind.is_resumable(),
+            Failed => matches!(next, Queued | Cancelled) && kind.is_resumable(),
+            Cancelled => next == Queued && kind.is_resumable(),
             JobState::Succeeded | JobState::Warning => false,
         }
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::Service;
 use crate::pages::JobFilter;
+use crate::restore::{closed, is_resumable};
 
 /// Restores are looked through so many at a time.
 const MANY: i64 = 100;
@@ -48,6 +49,11 @@ pub struct JobView {
     pub result: Option<Value>,
     /// The request that somebody has to answer before it begins.
     pub approval: Option<String>,
+    /// Can somebody go on with it?
+    pub resumable: bool,
+    /// What a restore that was cancelled for good has left, and why it stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
     #[serde(skip)]
     pub created_ms: i64,
 }
@@ -62,6 +68,8 @@ impl JobView {
         });
         JobView {
             eta_seconds: eta(&row, now),
+            resumable: is_resumable(&row),
+            left_behind: Vec::new(),
             kind: row.kind,
             source: row.source_name.or_else(|| row.source.clone()),
             source_id: row.source,
@@ -175,30 +183,41 @@ impl Service {
         self.catalog.list_events(&row.id, after).await
     }
 
-    /// Asks a job to stop.
+    /// Asks a job to stop. One that does not run, also one that was broken off, is closed for good.
     pub async fn cancel_job(&self, wanted: &str) -> Result<JobView> {
         let row = self.job_row(wanted).await?;
         self.may_job(Permission::Cancel, &row).await?;
         self.reap().await?;
         let row = self.job_row(&row.id).await?;
-        if !self.catalog.cancel_job(&row.id, self.now_ms()).await? {
-            return Err(Problem::new(
-                Kind::Conflict,
-                format!("job {} is {} already", row.id, row.state),
-            ));
+        let now = self.now_ms();
+        let is_closed = row.state != "running"
+            && self
+                .catalog
+                .close_job(&row.id, now, self.left_by(&row).as_ref())
+                .await?;
+        if !is_closed && !self.catalog.cancel_job(&row.id, now).await? {
+            let message = match row.closed {
+                0 => format!("job {} is {} already", row.id, row.state),
+                _ => closed(&row).message().to_owned(),
+            };
+            return Err(Problem::new(Kind::Conflict, message)
+                .hint(format!("`cairn status {}` shows what became of it", row.id)));
         }
         self.audit("cancel", &row.id, "").await?;
-        if row.state != "running" {
+        let asked = format!("{} asks to stop it", self.caller.name());
+        self.log(&row.id, "info", &asked).await;
+        let mut left_behind = Vec::new();
+        if is_closed {
             // Nobody will take what was uploaded for it.
             self.place.discard_upload(&row.id)?;
+            if row.kind == "restore" {
+                left_behind = self.house().tidy_after(&row, false).await;
+            }
         }
-        self.log(
-            &row.id,
-            "info",
-            &format!("{} asks to stop it", self.caller.name()),
-        )
-        .await;
         let row = self.job_row(&row.id).await?;
-        Ok(JobView::of(row, self.now_ms()))
+        Ok(JobView {
+            left_behind,
+            ..JobView::of(row, now)
+        })
     }
 }

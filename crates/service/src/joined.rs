@@ -2,14 +2,18 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use catalog::Catalog;
+use catalog::jobs::JobRow;
 use catalog::journal::StepRow;
-use model::{Content, Meta, Problem, Result};
+use model::{Clock, Content, Meta, Problem, Result};
 use repository::{Fate, Tree, Writer};
 use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Sink, Step};
 use tokio::runtime::Handle;
+
+use crate::restore::superseded_by;
 
 /// A repository's tree, as sources see it.
 pub(crate) struct TreeOf(pub(crate) Tree);
@@ -170,6 +174,8 @@ pub(crate) struct JournalOf {
     job: String,
     steps: Vec<Step>,
     handle: Handle,
+    /// Of a running job alone: its fence, and what time it is.
+    running: Option<(i64, Arc<dyn Clock>)>,
 }
 
 impl JournalOf {
@@ -194,7 +200,16 @@ impl JournalOf {
             job: job.to_owned(),
             steps,
             handle: Handle::current(),
+            running: None,
         })
+    }
+
+    /// The same, of a job that may change what it is of.
+    pub(crate) fn of_running(self, job: &JobRow, clock: &Arc<dyn Clock>) -> Self {
+        JournalOf {
+            running: Some((job.fence, Arc::clone(clock))),
+            ..self
+        }
     }
 }
 
@@ -232,5 +247,21 @@ impl Journal for JournalOf {
         }
         die_if_asked(&number.to_string());
         Ok(())
+    }
+
+    fn changing(&mut self) -> Result<()> {
+        let Some((fence, clock)) = &self.running else {
+            return Err(Problem::internal("only a running job changes anything"));
+        };
+        let (now, problem) = (clock.now_ms(), superseded_by(&self.job));
+        self.handle.block_on(async {
+            let begun = self.catalog.begin_to_change(&self.job, *fence, now, &problem);
+            for superseded in begun.await? {
+                self.catalog
+                    .add_event(&superseded, now, "warning", problem.message())
+                    .await?;
+            }
+            Ok(())
+        })
     }
 }

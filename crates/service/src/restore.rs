@@ -6,15 +6,17 @@
 //! waits for it (`approvals`).
 
 mod gates;
+mod going_on;
 mod perform;
 mod safety;
 mod stored;
 mod undo;
 mod uploaded;
 
+pub(crate) use going_on::{closed, is_resumable, superseded_by};
+
 use std::path::PathBuf;
 
-use catalog::jobs::JobRow;
 use catalog::plans::PlanRow;
 use model::{
     Cancel, Counts, Draft, JobState, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem,
@@ -283,9 +285,20 @@ impl Service {
             }
             None => &self.options.node,
         };
-        let job = self.ask(&order, Some(&place(target)), node).await?;
+        let job = self.ask(&order, Some(&self.key_of(target).await?), node).await?;
         self.audit("restore", &place(target), &plan.hash).await?;
         Ok(job)
+    }
+
+    /// By what jobs of one target know each other: a folder without a source of its own has one name, however it is meant.
+    async fn key_of(&self, target: &Target) -> Result<String> {
+        match target {
+            Target::Source(id) => {
+                let row = self.source_row(id).await?;
+                Ok(if row.hidden == 0 { row.id } else { row.name })
+            }
+            Target::Dir(_) => Ok(place(target)),
+        }
     }
 
     /// Back into its own source: a restore. Elsewhere it leaves its source, which is a download; a folder is a place of the machine.
@@ -301,47 +314,6 @@ impl Service {
                 self.may(Permission::Settings, None).await
             }
         }
-    }
-
-    /// Goes on with a restore that failed, was cancelled, or whose process went away.
-    pub async fn resume(&self, job: Option<&str>, progress: &Progress, cancel: &Cancel) -> Result<Restored> {
-        let job = self.ask_resume(job).await?;
-        self.see_through(&job, progress, cancel).await
-    }
-
-    /// Puts such a restore back into the queue, without a name the newest one; the job's id.
-    pub async fn ask_resume(&self, job: Option<&str>) -> Result<String> {
-        // Nobody sets anything going.
-        self.sight().await?;
-        self.reap().await?;
-        let is_open = |row: &JobRow| {
-            row.kind == "restore" && matches!(row.state.as_str(), "interrupted" | "failed" | "cancelled")
-        };
-        let found = match job {
-            Some(wanted) => Some(self.job_row(wanted).await?),
-            None => self.newest_restore(is_open).await?,
-        };
-        let row = found.ok_or_else(|| {
-            Problem::not_found("there is no interrupted restore")
-                .hint("`cairn status` shows what is going on")
-        })?;
-        self.may(Permission::Restore, row.source.as_deref()).await?;
-        if row.kind == "restore" && row.state == "queued" {
-            return Ok(row.id);
-        }
-        self.check_resumable(&row).await?;
-        if row.state == "running" {
-            return Err(Problem::new(Kind::Conflict, format!("job {} is running", row.id))
-                .hint("if its process is gone, its lease ends within a minute; then try again"));
-        }
-        if !is_open(&row) || !self.catalog.requeue_job(&row.id, &row.state).await? {
-            return Err(Problem::new(
-                Kind::Conflict,
-                format!("job {} is {}: there is nothing to go on with", row.id, row.state),
-            ));
-        }
-        self.audit("resume", &row.id, "").await?;
-        Ok(row.id)
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Options {
     /// So many bytes one uploaded file has at most.
     pub upload_limit: u64,
     pub version: String,
+    /// When the one command was given for which this instance is opened.
+    pub asked: Option<i64>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
 }
@@ -63,6 +65,7 @@ impl Options {
             repository: None,
             password: None,
             node: "main".to_owned(),
+            asked: None,
             secret_key: None,
             who: "cli".to_owned(),
             zone: "UTC".to_owned(),

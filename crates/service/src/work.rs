@@ -21,6 +21,7 @@ pub use serve::{Roles, Serving};
 
 use crate::Service;
 use crate::backup::BackupOrder;
+use crate::joined::die_if_asked;
 use crate::restore::RestoreOrder;
 use crate::uploads::UploadOrder;
 
@@ -80,6 +81,7 @@ impl Service {
         let job = self.new_job(order, source, node)?;
         self.name_job(&job.id).await?;
         self.catalog.add_job(&job).await?;
+        die_if_asked("queued");
         Ok(job.id)
     }
 

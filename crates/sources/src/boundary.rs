@@ -14,14 +14,17 @@
 //! 3. `apply` is idempotent by step: called again with the same plan and the journal of a run that was
 //!    killed anywhere, it ends in the state that one undisturbed run would have reached. A step whose
 //!    effect cannot be repeated is recorded as begun *before* its effect.
-//! 4. Everything long looks at `cx.cancel` at least once a second and returns `Kind::Cancelled`.
-//! 5. All calls block; the service makes them on threads of its own.
+//! 4. Before `apply` changes the living thing for the first time it tells the journal so ([`Journal::changing`]).
+//! 5. Everything long looks at `cx.cancel` at least once a second and returns `Kind::Cancelled`.
+//! 6. All calls block; the service makes them on threads of its own.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use model::{Cancel, Content, Draft, Meta, Mode, Plan, Progress, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::broken_off::{doubts, name_of};
 
 /// What accompanies every long call.
 #[derive(Clone, Debug, Default)]
@@ -188,6 +191,11 @@ pub trait Journal {
     /// Records many at once: one durable write.
     fn record_all(&mut self, steps: Vec<Step>) -> Result<()>;
 
+    /// From here on the living thing is changed: noted durably before the call returns. A failure means that it must not be.
+    fn changing(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     fn find(&self, key: &str) -> Option<&Step> {
         self.steps().iter().find(|step| step.key == key)
     }
@@ -262,6 +270,27 @@ pub trait Source: Send + Sync {
         journal: &mut dyn Journal,
         cx: &Context,
     ) -> Result<Outcome>;
+
+    /// Before a restore that was broken off goes on: what has somebody changed since, of what it would still touch? `now` is the
+    /// plan that would be made at this moment. The names, for people. A kind that leaves an item half-way when it is killed says here
+    /// what that looks like; of the others every doubt is somebody's change.
+    fn changed_since(
+        &self,
+        request: &Request<'_>,
+        now: &Draft,
+        _tree: &dyn Tree,
+        _journal: &dyn Journal,
+        _cx: &Context,
+    ) -> Result<Vec<String>> {
+        let doubts = doubts(&request.plan.draft, now);
+        Ok(doubts.iter().map(|doubt| name_of(doubt.planned)).collect())
+    }
+
+    /// Removes what a restore that will never go on has left beside the living thing, where that loses nothing. `is_safe`: all that
+    /// its plan would touch is in a backup that was verified. What stays, for people.
+    fn tidy(&self, _request: &Request<'_>, _is_safe: bool, _cx: &Context) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// Can it tell whether the thing is stopped?
     fn is_guarded(&self) -> bool {

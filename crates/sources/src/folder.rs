@@ -8,6 +8,7 @@
 
 mod apply;
 mod beneath;
+mod broken_off;
 mod capture;
 pub mod ignore_rules;
 mod links;
@@ -142,6 +143,22 @@ impl Source for Folder {
     ) -> Result<Outcome> {
         apply::apply(self, request, tree, journal, cx)
     }
+
+    fn changed_since(
+        &self,
+        request: &Request<'_>,
+        now: &Draft,
+        tree: &dyn Tree,
+        journal: &dyn Journal,
+        cx: &Context,
+    ) -> Result<Vec<String>> {
+        broken_off::changed_since(self, request, now, tree, journal, cx)
+    }
+
+    fn tidy(&self, request: &Request<'_>, is_safe: bool, cx: &Context) -> Result<Vec<String>> {
+        broken_off::tidy(self, request, is_safe, cx)
+    }
+
     fn is_guarded(&self) -> bool {
         self.guard.is_some()
     }

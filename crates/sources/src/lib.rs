@@ -5,6 +5,7 @@
 //! those to the repository and the catalog.
 
 mod boundary;
+mod broken_off;
 pub mod folder;
 pub mod guard;
 pub mod hooks;
@@ -14,6 +15,7 @@ pub use boundary::{
     Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Lacking, Materialize, Need, Obstacle,
     Outcome, PartInfo, ReadSeek, Request, Sink, Skipped, Source, Step, Tree, Wanted,
 };
+pub use broken_off::{Doubt, doubts, name_of};
 
 use std::path::PathBuf;
 

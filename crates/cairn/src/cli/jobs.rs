@@ -88,7 +88,7 @@ fn sheet(job: &JobView) -> String {
     if let Some(request) = &job.approval {
         rows.push(("next", format!("cairn approve {request}")));
     }
-    if matches!(job.state.as_str(), "interrupted" | "failed" | "cancelled") && job.kind == "restore" {
+    if job.resumable {
         rows.push(("next", format!("cairn resume {}", job.id)));
     }
     rows.retain(|(_, value)| !value.is_empty());
@@ -103,9 +103,24 @@ fn sheet(job: &JobView) -> String {
 pub(crate) async fn cancel(service: &Service, words: &Job, output: Output) -> Result<u8> {
     let job = service.cancel_job(&words.job).await?;
     let state = if job.is_over() { &job.state } else { "cancelling" };
-    output.answer(&json!({"id": job.id, "state": state}), || {
-        format!("job {} was asked to stop", job.id)
+    let mut answer = json!({"id": job.id, "state": state});
+    if let Some(error) = &job.error {
+        answer["message"] = json!(error.message);
+        answer["hint"] = json!(error.hint);
+    }
+    if !job.left_behind.is_empty() {
+        answer["left_behind"] = json!(job.left_behind);
+    }
+    output.answer(&answer, || match &job.error {
+        None => format!("job {} was asked to stop", job.id),
+        Some(error) => {
+            let hint = error.hint.as_ref().map(|hint| format!("\n{hint}"));
+            format!("{}{}", error.message, hint.unwrap_or_default())
+        }
     })?;
+    for left in &job.left_behind {
+        output.warn(left);
+    }
     Ok(0)
 }
 

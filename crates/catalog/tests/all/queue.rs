@@ -63,8 +63,8 @@ pub(crate) async fn jobs(catalog: &Catalog) {
         "a late worker changes nothing"
     );
     assert!(catalog.beat("j1", 1, 90_000, &seen).await.is_err());
-    assert!(catalog.requeue_job("j1", "interrupted").await.unwrap());
-    assert!(!catalog.requeue_job("j1", "interrupted").await.unwrap());
+    assert!(catalog.requeue_job("j1", "interrupted", 80_000).await.unwrap());
+    assert!(!catalog.requeue_job("j1", "interrupted", 80_000).await.unwrap());
     let again = catalog
         .claim_job(&claim("w2", 90_000), Some("j1"))
         .await

@@ -32,7 +32,10 @@ fn the_ways_of_a_backup() {
 
 #[test]
 fn a_restore_may_be_resumed_after_a_failure_or_a_cancel() {
-    let resumable = BACKUP.replace("failed: \ncancelled: \n", "failed: queued\ncancelled: queued\n");
+    let resumable = BACKUP.replace(
+        "failed: \ncancelled: \n",
+        "failed: queued cancelled\ncancelled: queued\n",
+    );
     assert_eq!(ways(JobKind::Restore), resumable);
     assert_eq!(ways(JobKind::Import), resumable);
 }

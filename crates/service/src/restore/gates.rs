@@ -3,7 +3,6 @@
 //! Gates: somebody typed the name of what would be changed; the owner approved it (`approvals`); the server is stopped, or can be told to be.
 //! That the account's plan includes restores is asked by the judge. A folder that is no source has no policy, and no gates.
 
-use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Permission, Plan, Problem, Progress, Result};
 use sources::{Hold, Journal};
@@ -12,7 +11,6 @@ use super::{RestoreOrder, RestoreRequest, Restored, SAFETY_STEP, Target};
 use crate::Service;
 use crate::joined::JournalOf;
 use crate::policy::policy_of;
-use crate::work::Order;
 
 impl Service {
     /// What has to be typed before this plan is carried out; nothing when it destroys nothing, or the policy does not want it.
@@ -65,15 +63,6 @@ impl Service {
             self.blocking(move || source.check_hold(&cx)).await?;
         }
         Ok(())
-    }
-
-    /// May this job be queued again, as far as approvals go? What waits is not pushed, and what nobody granted does not begin.
-    pub(super) async fn check_resumable(&self, job: &JobRow) -> Result<()> {
-        let Ok(Order::Restore(order)) = Order::of(job) else {
-            return Ok(());
-        };
-        let begun = self.has_begun(&job.id).await?;
-        self.granted(job, &order.target, begun).await.map(|_| ())
     }
 
     /// Does the job hold its target still at this moment, or has it gone on from there?

@@ -1,6 +1,6 @@
 //! Carries a restore out, step by step; those that an earlier run of the same job has done are not done again.
 //!
-//! Order: what was approved is still so → the backup is whole → hooks and guard hold the target still → safety backup → drift → apply → compare → the target is let go, whatever
+//! Order: its plan still counts, and what was approved is still so → the backup is whole → hooks and guard hold the target still → safety backup and drift, or, when an earlier run did those, what was changed since it was broken off → apply → compare → the target is let go, whatever
 //! happened. A target that was stopped for it has changed by stopping (a game server saves its world): then the plan is computed anew, the safety
 //! backup of the stopped target stands behind it, and the outcome says what was different.
 
@@ -44,6 +44,20 @@ impl Service {
 
 impl Run<'_> {
     async fn all(&self) -> Result<Restored> {
+        let mut done = self.begun().await?;
+        if let Some(source) = &self.job.source {
+            // It has the source for itself now, and those that it has superseded will not come back.
+            done.warnings.extend(self.service.tidy_after_closed(source).await);
+        }
+        Ok(done)
+    }
+
+    async fn begun(&self) -> Result<Restored> {
+        let queued = self.job.queued.unwrap_or(self.job.created);
+        if let Err(problem) = self.service.check_age(self.job, self.order, queued).await {
+            self.let_go().await;
+            return Err(problem);
+        }
         self.begin_under_approval().await?;
         self.progress.phase("verifying the backup");
         self.service
@@ -120,7 +134,7 @@ impl Run<'_> {
     }
 
     /// Something that the target does with the journal, which outlives a failure of it.
-    async fn with_journal(
+    pub(super) async fn with_journal(
         &self,
         work: impl FnOnce(&dyn Source, &mut dyn Journal, &Context) -> Result<()> + Send + 'static,
     ) -> Result<(JournalOf, Result<()>)> {
@@ -145,12 +159,8 @@ impl Run<'_> {
     }
 
     async fn stored_plan(&self, journal: &JournalOf) -> Result<Plan> {
-        let step = journal.find(PLAN_STEP).and_then(|step| step.data.as_str());
-        let id = step.unwrap_or(&self.order.plan);
-        let row = self.service.catalog.plan(id).await?;
-        let row = row.ok_or_else(|| Problem::damaged(format!("the plan of job {} is gone", self.job.id)))?;
-        serde_json::from_str(&row.document)
-            .map_err(|error| Problem::damaged("a stored plan cannot be read").caused_by(error))
+        let plan = self.service.stored_plan(journal, self.order).await?;
+        plan.ok_or_else(|| Problem::damaged(format!("the plan of job {} is gone", self.job.id)))
     }
 
     async fn record(
@@ -171,6 +181,7 @@ impl Run<'_> {
     ) -> Result<(JournalOf, Plan, Option<String>)> {
         if let Some(step) = journal.find(SAFETY_STEP).filter(|step| step.done) {
             let safety = step.data.as_str().map(str::to_owned);
+            let journal = self.check_unchanged(&plan, journal).await?;
             return Ok((journal, plan, safety));
         }
         let safety = self.safety_backup(&plan).await?;
@@ -186,7 +197,8 @@ impl Run<'_> {
         Ok((journal, plan, safety))
     }
 
-    async fn apply(&self, plan: &Plan, mut journal: JournalOf) -> Result<Outcome> {
+    async fn apply(&self, plan: &Plan, journal: JournalOf) -> Result<Outcome> {
+        let mut journal = journal.of_running(self.job, &self.service.options.clock);
         let source = self.service.open_target(&self.order.target).await?;
         let tree = self.service.tree_of(&self.order.snapshot).await?;
         let cx = self.service.context(&self.job.id, self.progress, self.cancel);

@@ -22,9 +22,9 @@ const UPLOAD_STEP: &str = "service:upload";
 
 /// The backup that was made of the upload, and how it is restored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Planned {
+pub(super) struct Planned {
     backup: String,
-    order: RestoreOrder,
+    pub(super) order: RestoreOrder,
 }
 
 impl Service {
@@ -62,7 +62,7 @@ impl Service {
         })
     }
 
-    async fn planned_before(&self, job: &JobRow) -> Result<Option<Planned>> {
+    pub(super) async fn planned_before(&self, job: &JobRow) -> Result<Option<Planned>> {
         let journal = JournalOf::load(&self.catalog, &job.id).await?;
         let Some(step) = journal.find(UPLOAD_STEP) else {
             return Ok(None);

@@ -177,7 +177,9 @@ impl Service {
                 "the process ends; the job goes back to the queue",
             )
             .await;
-            self.catalog.give_job_back(&job.id, job.fence).await?;
+            self.catalog
+                .give_job_back(&job.id, job.fence, self.now_ms())
+                .await?;
             return outcome;
         }
         let (state, result, problem) = match &outcome {

@@ -40,7 +40,11 @@ impl Service {
                 Ok(Order::ImportUpload(_)) => true,
                 _ => false,
             };
-            if is_repeated && job.fence < MOST_CLAIMS && self.catalog.requeue_job(&id, "interrupted").await? {
+            let now = self.now_ms();
+            if is_repeated
+                && job.fence < MOST_CLAIMS
+                && self.catalog.requeue_job(&id, "interrupted", now).await?
+            {
                 self.log(&id, "info", "queued again").await;
                 continue;
             }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::beneath::Place;
+use super::broken_off::disturb_if_asked;
 use super::metadata::apply_to_folder;
 use super::plan::{free_bytes, path_of};
 use super::{Folder, Part};
@@ -66,16 +67,16 @@ fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Problem {
     move |error| Problem::io(text, error)
 }
 
+/// Where the staging folder of a job lies.
+pub(super) fn staging_of(part: &Part, job: &str) -> PathBuf {
+    let parent = part.root.parent().unwrap_or(Path::new("/"));
+    let name = part.root.file_name().unwrap_or_default().to_string_lossy();
+    parent.join(format!(".cairn-restore-{job}-{name}"))
+}
+
 impl<'a> Swap<'a> {
     fn new(part: &'a Part, items: &[&Item], tree: &'a dyn Tree, cx: &'a Context) -> Result<Self> {
-        let parent = part.root.parent().unwrap_or(Path::new("/"));
-        let name = part
-            .root
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let staging = parent.join(format!(".cairn-restore-{}-{name}", cx.job));
+        let staging = staging_of(part, &cx.job);
         let numbered = items
             .iter()
             .enumerate()
@@ -111,6 +112,7 @@ impl<'a> Swap<'a> {
             }
             self.cx.cancel.check()?;
         }
+        journal.changing()?;
         let outcome = self.swap()?;
         self.finish_folders()?;
         journal.record(&key("finished"), true, json!(outcome))?;
@@ -208,6 +210,7 @@ impl<'a> Swap<'a> {
         }
         self.cx.progress.expect(self.items.len() as u64, 0);
         for (number, action, relative, is_dir) in &self.items {
+            disturb_if_asked(&number.to_string(), self.cx);
             self.check_cancel(&outcome)?;
             if self.change(*number, *action, relative, *is_dir)? {
                 outcome.applied.add(*action);
@@ -280,6 +283,7 @@ impl<'a> Swap<'a> {
             Some(false) => self.move_away(number, place)?,
             None => {}
         }
+        disturb_if_asked(&format!("{number}-half"), self.cx);
         place.take_from(&new)
     }
 
@@ -319,13 +323,17 @@ impl<'a> Swap<'a> {
     }
 
     fn clean_up(&self) -> Result<()> {
-        make_removable(&self.staging);
-        match fs::remove_dir_all(&self.staging) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(io("cannot remove", &self.staging)(error))
-            }
-            _ => Ok(()),
+        remove_staging(&self.staging)
+    }
+}
+
+pub(super) fn remove_staging(staging: &Path) -> Result<()> {
+    make_removable(staging);
+    match fs::remove_dir_all(staging) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io("cannot remove", staging)(error))
         }
+        _ => Ok(()),
     }
 }
 

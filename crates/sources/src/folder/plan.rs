@@ -250,18 +250,7 @@ impl Comparison<'_> {
         if self.is_above_a_chosen(relative) && now.is_dir() && then.is_dir() {
             return Ok(true);
         }
-        let owner = |meta: &Meta| {
-            rustix::process::geteuid()
-                .is_root()
-                .then_some((meta.uid, meta.gid))
-        };
-        let is_link = matches!(now.kind, FileKind::Symlink { .. });
-        let same = now.kind == then.kind
-            && (is_link || now.mode == then.mode)
-            && now.size == then.size
-            && now.mtime == then.mtime
-            && owner(now) == owner(then)
-            && now.xattrs == then.xattrs;
+        let same = is_as_then(now, then);
         if !same || !self.wanted.deep || !now.is_file() {
             return Ok(same);
         }
@@ -325,6 +314,22 @@ pub(super) fn free_bytes(path: &Path) -> Option<u64> {
     Some(stat.f_bavail * stat.f_frsize)
 }
 
+/// Everything but the contents.
+pub(super) fn is_as_then(now: &Meta, then: &Meta) -> bool {
+    let owner = |meta: &Meta| {
+        rustix::process::geteuid()
+            .is_root()
+            .then_some((meta.uid, meta.gid))
+    };
+    let is_link = matches!(now.kind, FileKind::Symlink { .. });
+    now.kind == then.kind
+        && (is_link || now.mode == then.mode)
+        && now.size == then.size
+        && now.mtime == then.mtime
+        && owner(now) == owner(then)
+        && now.xattrs == then.xattrs
+}
+
 fn word(meta: &Meta) -> &'static str {
     match meta.kind {
         FileKind::File => "file",
@@ -336,7 +341,8 @@ fn word(meta: &Meta) -> &'static str {
     }
 }
 
-fn fingerprint(meta: &Meta) -> String {
+/// By which a living thing is known again.
+pub(super) fn fingerprint(meta: &Meta) -> String {
     let Meta {
         size,
         mtime,

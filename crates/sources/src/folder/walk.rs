@@ -87,6 +87,19 @@ pub fn root_meta(root: &Path) -> Result<Meta> {
     Ok(meta)
 }
 
+/// The metadata of one entry; nothing when it is not there.
+pub fn entry_meta(path: &Path) -> Result<Option<Meta>> {
+    let problem = |error: Errno| Problem::io(format!("cannot look at {}", path.display()), error.into());
+    let stat = match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        other => other.map_err(problem)?,
+    };
+    let target = std::fs::read_link(path).unwrap_or_default();
+    let mut meta = look::meta(&stat, target, &Owners::read());
+    meta.xattrs = look::xattrs(path);
+    Ok(Some(meta))
+}
+
 /// Visits everything below the root.
 pub fn walk(root: &Path, options: &WalkOptions, visit: &mut Visit<'_>) -> Result<Walked> {
     let problem =

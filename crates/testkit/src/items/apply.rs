@@ -53,6 +53,9 @@ pub(super) fn apply(
     let items = &request.plan.draft.items;
     cx.progress.phase("applying");
     cx.progress.expect(items.len() as u64, 0);
+    if !items.is_empty() {
+        applying.journal.changing()?;
+    }
     // What is made anew is not what was there, for whoever comes after it.
     for item in items.iter().filter(|item| item.action == Action::Create) {
         applying.pairs.remove(&told(item)?.then);

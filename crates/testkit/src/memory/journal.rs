@@ -41,6 +41,8 @@ pub struct MemoryJournal {
     steps: Vec<Step>,
     breach: Option<(usize, Moment, Breach)>,
     records: usize,
+    /// Has a run said that it sets about changing the living thing?
+    pub is_changing: bool,
 }
 
 impl MemoryJournal {
@@ -98,5 +100,10 @@ impl Journal for MemoryJournal {
         let kept = self.breaks(Moment::After);
         self.records += 1;
         kept
+    }
+
+    fn changing(&mut self) -> Result<()> {
+        self.is_changing = true;
+        Ok(())
     }
 }
