@@ -8,7 +8,8 @@ ALTER TABLE jobs ADD COLUMN closed BIGINT NOT NULL DEFAULT 0;
 UPDATE jobs SET changed = COALESCE(ended, started, created) WHERE kind = 'restore' AND EXISTS (SELECT 1 FROM journal
     WHERE journal.job = jobs.id AND journal.step = 'service:safety'
     AND (journal.data <> 'null' OR jobs.request LIKE '%"without_safety":"%'));
-UPDATE jobs SET closed = 1 WHERE kind = 'restore' AND state IN ('interrupted', 'failed', 'cancelled')
+UPDATE jobs SET closed = 1, error_kind = 'drifted', error_message = 'superseded: a later restore has changed the same target since',
+    error_hint = '`cairn restore` makes a new plan; `cairn undo` takes the last restore back' WHERE kind = 'restore' AND state IN ('interrupted', 'failed', 'cancelled')
     AND EXISTS (SELECT 1 FROM jobs later WHERE later.source = jobs.source AND later.kind = 'restore'
     AND later.changed IS NOT NULL AND later.created > jobs.created);
 

@@ -11,7 +11,7 @@ use crate::{Catalog, problems};
 const CHANGING: &str = "UPDATE jobs SET changed = $3 WHERE id = $1 AND fence = $2 AND state = 'running'";
 /// Those which wait for an approval are compared with what was approved when they begin.
 const SUPERSEDE: &str = "UPDATE jobs SET closed = 1, ended = COALESCE(ended, $2), error_kind = $3, error_message = $4, error_hint = $5, \
-    state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END \
+    state = CASE WHEN state = 'queued' THEN 'failed' ELSE state END \
     WHERE source = (SELECT me.source FROM jobs me WHERE me.id = $1) AND kind = 'restore' AND closed = 0 AND id <> $1 \
     AND state IN ('queued', 'interrupted', 'failed', 'cancelled') \
     AND (changed IS NOT NULL OR created < (SELECT me.created FROM jobs me WHERE me.id = $1)) RETURNING id";

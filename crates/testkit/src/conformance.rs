@@ -26,7 +26,8 @@ pub use broken::{
     a_run_that_breaks_at_any_effect_is_finished_by_the_next,
     a_run_that_breaks_at_any_reading_is_finished_by_the_next,
     a_run_that_breaks_at_any_record_is_finished_by_the_next,
-    a_run_that_is_done_does_nothing_when_it_is_run_again,
+    a_run_that_is_done_does_nothing_when_it_is_run_again, a_run_that_may_not_change_anything_changes_nothing,
+    what_a_broken_run_left_is_known_as_its_own,
 };
 pub use captured::{
     a_capture_changes_nothing_and_comes_out_the_same_twice, a_capture_ends_when_it_is_cancelled,
@@ -102,6 +103,8 @@ macro_rules! conforms {
             a_run_that_breaks_at_any_effect_is_finished_by_the_next
             a_cancel_at_any_record_leaves_a_truthful_outcome
             a_cancel_at_any_reading_leaves_a_truthful_outcome
+            a_run_that_may_not_change_anything_changes_nothing
+            what_a_broken_run_left_is_known_as_its_own
             holding_and_releasing_change_nothing
             a_hold_is_released_by_another_process
         }

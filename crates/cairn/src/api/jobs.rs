@@ -91,14 +91,14 @@ async fn show_job(Who(service): Who, At(job): At<String>) -> Result<Json<JobView
     Ok(Json(service.show_job(&job).await?))
 }
 
-/// Asks it to stop; it does within a second.
+/// Asks it to stop; it does within a second. One that does not run, also a restore that was broken off, is closed for good.
 #[utoipa::path(post, path = "/api/jobs/{job}/cancel", tag = "jobs", params(("job" = String, Path)),
     responses((status = 202, description = "It was told.", body = JobView)))]
 async fn cancel_job(Who(service): Who, At(job): At<String>) -> Result<(StatusCode, Json<JobView>), Wrong> {
     Ok((StatusCode::ACCEPTED, Json(service.cancel_job(&job).await?)))
 }
 
-/// Goes on with a restore that failed, was cancelled or interrupted.
+/// Goes on with a restore that failed, was cancelled or interrupted, unless somebody changed since what it would still touch.
 #[utoipa::path(post, path = "/api/jobs/{job}/resume", tag = "jobs", params(("job" = String, Path)),
     responses((status = 202, description = "It is in the queue again.", body = Queued)))]
 async fn resume_job(Who(service): Who, At(job): At<String>) -> Result<(StatusCode, Json<Queued>), Wrong> {

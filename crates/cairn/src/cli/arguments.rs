@@ -92,9 +92,9 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Restore a backup: plan, safety backup, apply, verify
     Restore(Restore),
-    /// Put back what was there before a restore
+    /// Put back what was there before the last restore that changed something
     Undo(Undo),
-    /// Go on with a restore that was interrupted
+    /// Go on with a restore that was broken off, if nobody has changed since what it would still touch
     Resume(Resume),
     /// Answer a request for a restore, or list those that are open
     Approve(Approve),
@@ -118,7 +118,7 @@ pub(crate) enum Command {
     Jobs(Jobs),
     /// Show a job, or what Cairn is doing
     Status(Status),
-    /// Stop a job
+    /// Stop a job; a restore that was broken off can then never go on
     Cancel(Job),
     /// Show what a job did and met
     Logs(Logs),

@@ -13,6 +13,8 @@ mod app_backups;
 mod app_uploads;
 mod approvals;
 mod archives;
+mod broken_off;
+mod broken_off_anywhere;
 mod consent;
 mod demo;
 mod folder;

@@ -57,6 +57,13 @@ impl Served {
         Served::start_by(command, &["--rate", "0"], &[])
     }
 
+    /// One that is told to leave, or killed, at this place of a swap.
+    pub(crate) fn that_is_disturbed(instance: &Instance, place: &str) -> Self {
+        let mut command = instance.command();
+        command.env("CAIRN_TEST_AT_SWAP", place);
+        Served::start_by(command, &["--rate", "0"], &[])
+    }
+
     fn start_by(mut command: Command, rate: &[&str], more: &[&str]) -> Self {
         let mut child = command
             .args(["serve", "--workers", "1", "--listen", "127.0.0.1:0"])

@@ -4,7 +4,7 @@ use catalog::{Catalog, STATEMENTS};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 /// The index that leads each statement, and whether what it finds must be sorted.
-const LED_BY: [(&str, &str, bool); 25] = [
+const LED_BY: [(&str, &str, bool); 27] = [
     ("backup_pages::ALL_OF_THEM", "backups_by_time", false),
     ("backup_pages::OF_SOURCE", "backups_by_source", false),
     ("backup_pages::OF_REASON", "backups_by_reason", false),
@@ -33,6 +33,8 @@ const LED_BY: [(&str, &str, bool); 25] = [
     ("job_pages::GRANTED_FEW", "jobs_by_source", true),
     ("job_pages::SINCE", "jobs_by_source", false),
     ("job_pages::BEGINNING", "sqlite_autoindex_jobs_1", false),
+    ("restores::LAST_CHANGED", "jobs_by_change", false),
+    ("restores::LEFT", "jobs_left", true),
     ("sources::ENDING", "sources_by_end", true),
 ];
 

@@ -98,6 +98,87 @@ pub(crate) async fn jobs(catalog: &Catalog) {
     assert_eq!(none.unwrap(), []);
 }
 
+/// Claims a restore and ends it so.
+async fn ended(catalog: &Catalog, id: &str, state: &str) {
+    let fence = catalog
+        .claim_job(&claim("w", 1), Some(id))
+        .await
+        .unwrap()
+        .unwrap()
+        .fence;
+    let ending = Ending {
+        state,
+        result: None,
+        problem: None,
+    };
+    catalog.end_job(id, fence, &ending, 2).await.unwrap();
+}
+
+pub(crate) async fn a_restore_that_begins_closes_those_that_it_supersedes(catalog: &Catalog) {
+    let of = |source: &str, id: &str, created: i64| NewJob {
+        source: Some(source.into()),
+        created,
+        ..job(id, false)
+    };
+    for (id, created) in [("r1", 1), ("r2", 2), ("r3", 3), ("r4", 5)] {
+        catalog.add_job(&of("rs", id, created)).await.unwrap();
+    }
+    catalog.add_job(&of("another", "r5", 1)).await.unwrap();
+    ended(catalog, "r1", "failed").await;
+    let problem = Problem::new(Kind::Drifted, "superseded").hint("plan again");
+    let late = catalog.begin_to_change("r1", 1, 9, &problem).await.unwrap_err();
+    assert_eq!(late.kind(), Kind::Conflict, "only who holds it changes anything");
+    let mine = catalog
+        .claim_job(&claim("w", 1), Some("r3"))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut closed = catalog
+        .begin_to_change("r3", mine.fence, 10, &problem)
+        .await
+        .unwrap();
+    closed.sort();
+    assert_eq!(
+        closed,
+        ["r1", "r2"],
+        "neither a later one nor one of another source"
+    );
+    for (id, state) in [
+        ("r1", "failed"),
+        ("r2", "failed"),
+        ("r4", "queued"),
+        ("r5", "queued"),
+    ] {
+        let row = catalog.job(id).await.unwrap().unwrap();
+        assert_eq!(
+            (row.state.as_str(), row.closed),
+            (state, i64::from(state == "failed"))
+        );
+    }
+    assert!(!catalog.requeue_job("r1", "failed", 11).await.unwrap());
+    assert_eq!(catalog.claim_job(&claim("w", 1), Some("r2")).await.unwrap(), None);
+    assert_eq!(
+        catalog
+            .begin_to_change("r3", mine.fence, 12, &problem)
+            .await
+            .unwrap(),
+        [""; 0]
+    );
+    let last = catalog.last_changed((i64::MAX, ""), 10).await.unwrap();
+    let last: Vec<_> = last.iter().map(|row| (row.id.as_str(), row.changed)).collect();
+    assert_eq!(last, [("r3", Some(12))]);
+    let left = catalog.restores_left("rs").await.unwrap();
+    assert_eq!(
+        left.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(),
+        ["r1", "r2"]
+    );
+    catalog.note_tidied("r1").await.unwrap();
+    assert_eq!(catalog.restores_left("rs").await.unwrap().len(), 1);
+    assert!(!catalog.close_job("r3", 13, None).await.unwrap(), "it runs");
+    assert!(catalog.close_job("r4", 13, None).await.unwrap());
+    assert!(!catalog.close_job("r4", 14, None).await.unwrap(), "once");
+}
+
 pub(crate) async fn alone_jobs_of_one_source_take_turns(catalog: &Catalog) {
     for id in ["d1", "d2"] {
         catalog.add_job(&job(id, true)).await.unwrap();

@@ -19,7 +19,8 @@ use crate::people::{
     attempts, grants, people, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once, tokens,
 };
 use crate::queue::{
-    alone_jobs_of_one_source_take_turns, each_job_is_claimed_once, jobs, what_breaks_off_swallows_nothing,
+    a_restore_that_begins_closes_those_that_it_supersedes, alone_jobs_of_one_source_take_turns,
+    each_job_is_claimed_once, jobs, what_breaks_off_swallows_nothing,
 };
 use crate::tables::{outbox, schedules};
 
@@ -60,6 +61,7 @@ async fn every_story(catalog: &Catalog) {
     requests_that_nobody_grants(catalog).await;
     an_answer_that_breaks_off_anywhere_is_given_whole_or_not_at_all(catalog).await;
     each_job_is_claimed_once(catalog).await;
+    a_restore_that_begins_closes_those_that_it_supersedes(catalog).await;
 }
 
 #[test]

@@ -37,18 +37,19 @@ pub(crate) fn is_resumable(row: &JobRow) -> bool {
 
 /// Why a closed restore does not go on.
 pub(crate) fn closed(row: &JobRow) -> Problem {
-    let known = row.error_kind.as_deref().map(Kind::of_word);
-    let kind = match known {
-        Some(Kind::Cancelled) => Kind::Conflict,
-        _ => Kind::Drifted,
+    let is_superseded = row.error_kind.as_deref() == Some(Kind::Drifted.word());
+    let kind = if is_superseded {
+        Kind::Drifted
+    } else {
+        Kind::Conflict
     };
-    let why = match (&row.error_message, known) {
-        (Some(message), Some(Kind::Cancelled | Kind::Drifted)) => message.as_str(),
-        _ => "a later restore has changed the same target",
-    };
+    let why = row
+        .error_message
+        .as_deref()
+        .unwrap_or("it was cancelled before it began");
     let hint = "`cairn restore` makes a new plan; `cairn undo` takes back what was done";
     let hint = row.error_hint.as_deref().unwrap_or(hint);
-    Problem::new(kind, format!("restore {} can never go on: {why}", row.id)).hint(hint)
+    Problem::new(kind, format!("job {} can never go on: {why}", row.id)).hint(hint)
 }
 
 impl Service {
@@ -196,8 +197,7 @@ impl Service {
             .or(row.source.as_deref())
             .unwrap_or_default();
         let message = format!(
-            "restore {} was cancelled for good: a part of “{target}” is as in the backup, the rest as it was before",
-            row.id
+            "it was cancelled for good; it had changed “{target}”, in which some is as in the backup, and some as it was before"
         );
         Some(Problem::new(Kind::Cancelled, message).hint(undo_or_again(row)))
     }

@@ -47,6 +47,13 @@ impl House {
         Service::open(options(&self.dir, &self.clock)).await.unwrap()
     }
 
+    /// Another process, for a command that is given at this moment.
+    pub(crate) async fn another_asked_now(&self) -> Service {
+        let mut options = options(&self.dir, &self.clock);
+        options.asked = Some(model::Clock::now_ms(&self.clock));
+        Service::open(options).await.unwrap()
+    }
+
     /// Another process, whose server the world reaches at this address.
     pub(crate) async fn reached_at(&self, url: &str) -> Service {
         let mut options = options(&self.dir, &self.clock);

@@ -15,6 +15,7 @@ mod archive_zip;
 mod authorize;
 mod damaged;
 mod folder_restore;
+mod going_on;
 mod house;
 mod keeping;
 mod notify;

@@ -116,7 +116,11 @@ impl Scene {
         let request = restore_request(&backup, None);
         let (plan, target) = service.plan_restore(&request, &progress, &cancel).await.unwrap();
         let stopped = service.ask_restore(&request, &plan, &target).await.unwrap();
-        service.cancel_job(&stopped).await.unwrap();
+        // Stopped by who followed it, and not for good.
+        let stop = Cancel::new();
+        stop.cancel();
+        let ended = service.follow_restore(&stopped, &Progress::new(), &stop).await;
+        assert_eq!(ended.unwrap_err().kind(), model::Kind::Cancelled);
         let gate = json!({"gates": {"approval": {}}});
         service.change_policy("world", &gate).await.unwrap();
         let asked = service.ask_restore(&request, &plan, &target).await.unwrap();

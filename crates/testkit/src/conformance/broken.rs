@@ -162,3 +162,33 @@ fn cancelled<W: Worlds>(
     }
     finished(scene, &mut journal, goal, when)
 }
+
+/// Who is told beforehand can stop it.
+pub fn a_run_that_may_not_change_anything_changes_nothing<W: Worlds>(worlds: &W) -> Kept {
+    for mode in MODES {
+        let scene = Scene::drifted(worlds, in_mode(mode))?;
+        let mut journal = MemoryJournal::forbidding();
+        let ended = scene.run(&scene.tree, &mut journal, &context());
+        assert!(!ended.is_done(), "{mode:?}: nobody asked whether it may");
+        assert_same(&scene.look(), &scene.before, &format!("{mode:?}, forbidden"));
+        scene.finish(&mut journal)?;
+    }
+    Ok(())
+}
+
+/// Where nobody changed anything since, nothing is taken for somebody's change.
+pub fn what_a_broken_run_left_is_known_as_its_own<W: Worlds>(worlds: &W) -> Kept {
+    for mode in MODES {
+        let goal = goal(worlds, mode)?;
+        for at in 0..goal.records {
+            for moment in [Moment::Before, Moment::After] {
+                let scene = Scene::drifted(worlds, in_mode(mode))?;
+                let mut journal = MemoryJournal::breaking(at, moment, Breach::Fails);
+                scene.run(&scene.tree, &mut journal, &context());
+                let changed = scene.changed_since(&journal)?;
+                assert_eq!(changed, Vec::<String>::new(), "{mode:?}, {moment:?} record {at}");
+            }
+        }
+    }
+    Ok(())
+}

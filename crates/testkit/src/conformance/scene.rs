@@ -151,6 +151,17 @@ impl<'a, W: Worlds> Scene<'a, W> {
         }
     }
 
+    /// What somebody seems to have changed since a run broke off.
+    pub(super) fn changed_since(&self, journal: &MemoryJournal) -> Result<Vec<String>> {
+        let source = self.worlds.source(&self.world);
+        let now = source.plan(&self.tree, &self.wanted, &context())?;
+        let request = Request {
+            plan: &self.plan,
+            wanted: &self.wanted,
+        };
+        source.changed_since(&request, &now, &self.tree, journal, &context())
+    }
+
     pub(super) fn apply(&self) -> Result<Outcome> {
         self.finish(&mut MemoryJournal::new())
     }

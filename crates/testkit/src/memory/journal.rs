@@ -41,8 +41,8 @@ pub struct MemoryJournal {
     steps: Vec<Step>,
     breach: Option<(usize, Moment, Breach)>,
     records: usize,
-    /// Has a run said that it sets about changing the living thing?
-    pub is_changing: bool,
+    /// Nothing may be changed.
+    forbids: bool,
 }
 
 impl MemoryJournal {
@@ -58,9 +58,18 @@ impl MemoryJournal {
         }
     }
 
+    /// Lets nobody set about changing the living thing.
+    pub fn forbidding() -> Self {
+        MemoryJournal {
+            forbids: true,
+            ..Self::default()
+        }
+    }
+
     /// From now on it breaks no more.
     pub fn mend(&mut self) {
         self.breach = None;
+        self.forbids = false;
     }
 
     /// How many durable writes there were.
@@ -103,7 +112,9 @@ impl Journal for MemoryJournal {
     }
 
     fn changing(&mut self) -> Result<()> {
-        self.is_changing = true;
+        if self.forbids {
+            return Err(Problem::internal("nothing may be changed, for a test"));
+        }
         Ok(())
     }
 }

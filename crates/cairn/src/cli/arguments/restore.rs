@@ -59,7 +59,7 @@ pub(crate) struct Going {
 
 #[derive(Debug, Args)]
 pub(crate) struct Undo {
-    /// The restore's job [default: the newest restore]
+    /// The restore's job [default: the last restore that changed something, whole or broken off]
     pub(crate) restore: Option<String>,
     /// Show what would be done and stop
     #[arg(long)]
@@ -105,6 +105,6 @@ pub(crate) struct Reply {
 
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
-    /// The job [default: the newest interrupted restore]
+    /// The job [default: the newest restore that was broken off]
     pub(crate) job: Option<String>,
 }
