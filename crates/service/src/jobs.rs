@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Service;
 use crate::pages::JobFilter;
-use crate::restore::{closed, is_resumable};
+use crate::restore::{closed, is_resumable, left_by};
 
 /// Restores are looked through so many at a time.
 const MANY: i64 = 100;
@@ -193,7 +193,7 @@ impl Service {
         let is_closed = row.state != "running"
             && self
                 .catalog
-                .close_job(&row.id, now, self.left_by(&row).as_ref())
+                .close_job(&row.id, now, left_by(&row).as_ref())
                 .await?;
         if !is_closed && !self.catalog.cancel_job(&row.id, now).await? {
             let message = match row.closed {

@@ -13,7 +13,7 @@ mod stored;
 mod undo;
 mod uploaded;
 
-pub(crate) use going_on::{closed, is_resumable, superseded_by};
+pub(crate) use going_on::{closed, is_resumable, left_by, superseded_by};
 
 use std::path::PathBuf;
 

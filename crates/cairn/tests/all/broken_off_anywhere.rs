@@ -36,7 +36,7 @@ fn griefed(instance: &Instance) -> PathBuf {
     fs::create_dir(&secret).unwrap();
     fs::write(secret.join("key"), "of somebody else").unwrap();
     instance.hand_over(instance.dir.path());
-    let unreadable = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    let unreadable = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
     unreadable(&secret.join("key"));
     unreadable(&secret);
     let guard = guard.to_string();

@@ -142,7 +142,7 @@ impl Service {
                 job.id,
                 model::moment_text(queued)
             );
-            return Err(Problem::new(Kind::Drifted, message).hint(self.way_out(job)));
+            return Err(Problem::new(Kind::Drifted, message).hint(way_out(job)));
         }
         // What was approved lives as long as its approval, and is compared with the target before anything is done.
         if self.catalog.approval_of_job(&job.id).await?.is_some() {
@@ -159,11 +159,6 @@ impl Service {
         Err(Problem::new(Kind::Drifted, message).hint("ask for the restore again: it is then planned anew"))
     }
 
-    fn way_out(&self, job: &JobRow) -> String {
-        let resume = format!("`cairn resume {}` goes on if nothing was changed since; ", job.id);
-        format!("{resume}{}", undo_or_again(job))
-    }
-
     /// The plan that a restore carries out; nothing when it was forgotten.
     pub(super) async fn stored_plan(
         &self,
@@ -177,29 +172,6 @@ impl Service {
                 .map_err(|error| Problem::damaged("a stored plan cannot be read").caused_by(error))
         };
         row.map(read).transpose()
-    }
-
-    /// What somebody is told who cancels a job for good that has begun.
-    pub(crate) fn left_by(&self, row: &JobRow) -> Option<Problem> {
-        if row.kind != "restore" || matches!(row.state.as_str(), "waiting") {
-            return None;
-        }
-        if row.changed.is_none() {
-            let message = format!(
-                "restore {} was cancelled for good; it had changed nothing",
-                row.id
-            );
-            return Some(Problem::new(Kind::Cancelled, message).hint("ask for the restore again"));
-        }
-        let target = row
-            .source_name
-            .as_deref()
-            .or(row.source.as_deref())
-            .unwrap_or_default();
-        let message = format!(
-            "it was cancelled for good; it had changed “{target}”, in which some is as in the backup, and some as it was before"
-        );
-        Some(Problem::new(Kind::Cancelled, message).hint(undo_or_again(row)))
     }
 
     /// Tidies up after restores of a source that will never go on; what stays, for people. By who has the source for himself.
@@ -221,10 +193,10 @@ impl Service {
             Ok(left) => left,
             Err(problem) => vec![format!("what restore {} left: {problem}", row.id)],
         };
-        if left.is_empty() {
-            if let Err(problem) = self.catalog.note_tidied(&row.id).await {
-                return vec![problem.to_string()];
-            }
+        if left.is_empty()
+            && let Err(problem) = self.catalog.note_tidied(&row.id).await
+        {
+            return vec![problem.to_string()];
         }
         for line in &left {
             self.log(&row.id, "warning", line).await;
@@ -283,6 +255,34 @@ impl Service {
         let found = self.verify_snapshot(&row.snapshot, Level::Structure, &progress, &cancel);
         Ok(found.await.is_ok())
     }
+}
+
+/// What somebody is told who cancels a job for good that has begun.
+pub(crate) fn left_by(row: &JobRow) -> Option<Problem> {
+    if row.kind != "restore" || matches!(row.state.as_str(), "waiting") {
+        return None;
+    }
+    if row.changed.is_none() {
+        let message = format!(
+            "restore {} was cancelled for good; it had changed nothing",
+            row.id
+        );
+        return Some(Problem::new(Kind::Cancelled, message).hint("ask for the restore again"));
+    }
+    let target = row
+        .source_name
+        .as_deref()
+        .or(row.source.as_deref())
+        .unwrap_or_default();
+    let message = format!(
+        "it was cancelled for good; it had changed “{target}”, in which some is as in the backup, and some as it was before"
+    );
+    Some(Problem::new(Kind::Cancelled, message).hint(undo_or_again(row)))
+}
+
+fn way_out(job: &JobRow) -> String {
+    let resume = format!("`cairn resume {}` goes on if nothing was changed since; ", job.id);
+    format!("{resume}{}", undo_or_again(job))
 }
 
 fn undo_or_again(job: &JobRow) -> String {
