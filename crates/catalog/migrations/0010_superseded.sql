@@ -14,4 +14,4 @@ UPDATE jobs SET closed = 1, error_kind = 'drifted', error_message = 'superseded:
     AND later.changed IS NOT NULL AND later.created > jobs.created);
 
 CREATE INDEX jobs_by_change ON jobs (changed, id) WHERE changed IS NOT NULL;
-CREATE INDEX jobs_left ON jobs (source) WHERE closed = 1;
+CREATE INDEX jobs_left ON jobs (source, created, id) WHERE closed = 1;

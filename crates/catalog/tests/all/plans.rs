@@ -34,7 +34,7 @@ const LED_BY: [(&str, &str, bool); 27] = [
     ("job_pages::SINCE", "jobs_by_source", false),
     ("job_pages::BEGINNING", "sqlite_autoindex_jobs_1", false),
     ("restores::LAST_CHANGED", "jobs_by_change", false),
-    ("restores::LEFT", "jobs_left", true),
+    ("restores::LEFT", "jobs_left", false),
     ("sources::ENDING", "sources_by_end", true),
 ];
 

@@ -213,7 +213,10 @@ impl Service {
             return Ok(Vec::new());
         }
         let Some(plan) = self.stored_plan(&journal, &order).await? else {
-            return Ok(Vec::new());
+            return Ok(vec![format!(
+                "what restore {} may have left beside its target (.cairn-restore-{}…) stays: its plan is forgotten",
+                row.id, row.id
+            )]);
         };
         if row.node != self.options.node {
             return Ok(vec![format!(

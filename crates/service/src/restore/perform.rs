@@ -160,7 +160,10 @@ impl Run<'_> {
 
     async fn stored_plan(&self, journal: &JournalOf) -> Result<Plan> {
         let plan = self.service.stored_plan(journal, self.order).await?;
-        plan.ok_or_else(|| Problem::damaged(format!("the plan of job {} is gone", self.job.id)))
+        plan.ok_or_else(|| {
+            Problem::damaged(format!("the plan of job {} is gone", self.job.id))
+                .hint("plans are forgotten after a month; `cairn undo` and a new `cairn restore` still work")
+        })
     }
 
     async fn record(
