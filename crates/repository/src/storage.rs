@@ -84,8 +84,11 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
 pub fn open(address: &str) -> Result<Arc<dyn Storage>> {
     match scheme(address) {
         Some("s3") => Ok(Arc::new(Bucket::open(address)?)),
-        Some(scheme) => Err(Problem::invalid(format!("repositories at “{scheme}:” addresses are not known"))
-            .hint("a repository lies in a folder (/srv/backups) or in a bucket (s3:https://host/bucket/prefix)")),
+        Some(scheme) => Err(
+            Problem::invalid(format!("repositories at “{scheme}:” addresses are not known")).hint(
+                "a repository lies in a folder (/srv/backups) or in a bucket (s3:https://host/bucket/prefix)",
+            ),
+        ),
         None if address.is_empty() => Err(Problem::invalid("the repository's address is empty")),
         None => Ok(Arc::new(Disk::new(address))),
     }

@@ -26,4 +26,5 @@ mod problems;
 mod rates;
 mod sending;
 mod served;
+mod vanished;
 mod words;

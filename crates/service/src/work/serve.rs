@@ -79,6 +79,10 @@ impl Serving {
     pub async fn run(mut self, stop: &Cancel) -> Result<()> {
         self.service.sweep_scratch().await?;
         self.service.sweep_uploads().await?;
+        if let Err(problem) = self.service.look_closely().await {
+            // It is served all the same: people have to see it.
+            tracing::error!("{problem}");
+        }
         while !stop.is_cancelled() {
             if let Err(problem) = self.turn().await {
                 // The catalog may be away for a moment; what serves does not end for that.
@@ -101,6 +105,7 @@ impl Serving {
             self.beat(now).await?;
             self.service.reap().await?;
             self.settle();
+            self.look_for_the_repository().await;
         }
         if self.roles.scheduler && (now.saturating_sub(self.led) >= 1_000 || now < self.led) {
             self.led = now;
@@ -162,6 +167,13 @@ impl Serving {
         Ok(())
     }
 
+    /// Rows turn missing while nobody asks, too.
+    async fn look_for_the_repository(&self) {
+        if let Err(problem) = self.service.look().await {
+            tracing::debug!("{problem}");
+        }
+    }
+
     async fn claim(&mut self) -> Result<()> {
         while self.jobs.len() < self.roles.workers {
             let service = Arc::clone(&self.service);
@@ -205,6 +217,8 @@ impl Service {
         self.sweep_scratch().await?;
         self.reap().await?;
         self.settle_hooks().await?;
+        // What can be done without it is done, and its absence is the answer.
+        let looked = self.look_closely().await;
         let now = self.now_ms();
         if scheduler
             && self
@@ -232,6 +246,6 @@ impl Service {
             done += 1;
         }
         self.deliver_due().await?;
-        Ok(done)
+        looked.map(|()| done)
     }
 }
