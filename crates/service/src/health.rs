@@ -112,6 +112,7 @@ impl Service {
         self.catalog.delete_old_answers(now - DAY_MS).await?;
         self.sweep_uploads().await?;
         self.remind_of_gone().await?;
+        self.take_room_back();
         self.tell_overdue(now).await?;
         for source in self.catalog.list_sources().await? {
             if let Err(problem) = self.thin_out_safety(&source).await {

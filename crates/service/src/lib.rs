@@ -42,6 +42,7 @@ mod people;
 mod place;
 mod policy;
 mod recover;
+mod reserve;
 mod restore;
 mod schedule;
 mod second_factor;

@@ -320,7 +320,7 @@ impl Service {
     }
 
     /// Among Cairn's own files a repository would be mixed up with them.
-    fn check_place(&self, address: &str) -> Result<()> {
+    pub(crate) fn check_place(&self, address: &str) -> Result<()> {
         let own = absolute(&self.place.root().display().to_string());
         let Ok(below) = std::path::Path::new(address).strip_prefix(&own) else {
             return Ok(());

@@ -8,6 +8,7 @@
 //! <data>/alive/               a locked file for each process that carries jobs out
 //! <data>/outbox/              messages that no server took
 //! <data>/uploads/             files that come in from outside, until a job has taken them
+//! <data>/reserve              room that is given up when the disk is full, so that something can be deleted
 //! <data>/cache/ scratch/      rebuildable; in scratch each running job has a folder
 //! ```
 //! Invariants: directories are 0700, secrets 0600 and refused when others can read them; a directory of a newer
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use model::{Kind, Problem, Result};
 use rustix::fs::{FlockOperation, flock};
+
+use crate::reserve::Reserve;
 
 const LAYOUT: u32 = 1;
 /// Folders here that hold nothing but what Cairn puts there.
@@ -134,6 +137,10 @@ impl Place {
 
     pub(crate) fn catalog(&self) -> PathBuf {
         self.root.join("catalog.db")
+    }
+
+    pub(crate) fn reserve(&self) -> Reserve {
+        Reserve::new(&self.root, "reserve")
     }
 
     pub(crate) fn repository(&self) -> PathBuf {

@@ -111,6 +111,7 @@ impl Service {
     /// it acts as an administrator: he could read everything anyway.
     pub async fn open(options: Options) -> Result<Self> {
         let place = Place::open(&options.data)?;
+        place.reserve().give_up_if_tight()?;
         let catalog = match &options.catalog {
             Some(url) => Catalog::open_url(url).await?,
             None => Catalog::open_file(&place.catalog(), options.clock.now_ms()).await?,
@@ -151,6 +152,7 @@ impl Service {
 
     pub async fn close(&self) {
         self.catalog.close().await;
+        self.take_room_back();
     }
 
     pub fn now_ms(&self) -> i64 {

@@ -239,6 +239,11 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("hold_once", "as begin_once"),
     ("ping", "says nothing but whether the catalog answers"),
     ("vitals", "holds what somebody may see"),
+    (
+        "look",
+        "says nothing but whether the repository is where it was, to whoever opened the instance",
+    ),
+    ("ready", "says nothing but whether work can be done"),
     ("approval_of_link", LINK),
     ("approve_by_link", LINK),
     ("decline_by_link", LINK),
@@ -276,5 +281,8 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("zone", PLAIN),
     ("data", PLAIN),
     ("repository_address", PLAIN),
+    ("is_address_remembered", PLAIN),
+    ("knows_password", PLAIN),
+    ("check_output", PLAIN),
     ("passwords_hashed", PLAIN),
 ];
