@@ -74,7 +74,6 @@ impl Service {
         if !self.change_remembered(known, &gone).await? {
             return Ok(());
         }
-        tracing::error!("{problem}");
         let detail = model::counted(backups, "backup is missing", "backups are missing");
         self.audit("repository.missing", &self.repository_address(), &detail)
             .await?;
@@ -88,7 +87,7 @@ impl Service {
             .await?;
         let back = known.with_gone_since(None);
         if self.change_remembered(known, &back).await? {
-            tracing::warn!("{} is back", known.name());
+            tracing::info!("{} is back", known.name());
             self.audit("repository.back", &self.repository_address(), "")
                 .await?;
         }

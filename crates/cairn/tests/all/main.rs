@@ -26,6 +26,7 @@ mod panel;
 mod people;
 mod problems;
 mod rates;
+mod remembered;
 mod sending;
 mod served;
 mod vanished;

@@ -43,6 +43,8 @@ pub struct Serving {
     beaten: i64,
     led: i64,
     cared: i64,
+    /// The repository, or the way to it.
+    misses: bool,
 }
 
 impl Service {
@@ -72,6 +74,7 @@ impl Serving {
             beaten: i64::MIN,
             led: i64::MIN,
             cared: i64::MIN,
+            misses: false,
         }
     }
 
@@ -79,9 +82,10 @@ impl Serving {
     pub async fn run(mut self, stop: &Cancel) -> Result<()> {
         self.service.sweep_scratch().await?;
         self.service.sweep_uploads().await?;
+        // Missing or not, it is served: people have to see it.
         if let Err(problem) = self.service.look_closely().await {
-            // It is served all the same: people have to see it.
             tracing::error!("{problem}");
+            self.misses = true;
         }
         while !stop.is_cancelled() {
             if let Err(problem) = self.turn().await {
@@ -167,11 +171,15 @@ impl Serving {
         Ok(())
     }
 
-    /// Rows turn missing while nobody asks, too.
-    async fn look_for_the_repository(&self) {
-        if let Err(problem) = self.service.look().await {
-            tracing::debug!("{problem}");
+    /// Rows turn missing while nobody asks, too. The log says it once.
+    async fn look_for_the_repository(&mut self) {
+        let looked = self.service.look().await;
+        if let Err(problem) = &looked
+            && !self.misses
+        {
+            tracing::error!("{problem}");
         }
+        self.misses = looked.is_err();
     }
 
     async fn claim(&mut self) -> Result<()> {
