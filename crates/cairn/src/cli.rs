@@ -76,11 +76,6 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
         return demo::demo(words, arguments.global.data.as_deref(), configuration, output).await;
     }
     let mut options = options(configuration)?;
-    if let Command::Recover(words) = &arguments.command
-        && let Some(file) = &words.password_file
-    {
-        options.password = Some(crate::configuration::secret_file(file)?);
-    }
     if let Command::Serve(words) = &arguments.command
         && let Some(url) = &words.url
     {
@@ -94,7 +89,13 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
             serve::serve(Arc::clone(&service), &words, configuration, output).await
         }
         other => {
+            let looks = !matches!(other, Command::Init(_) | Command::Recover(_));
+            let looked = if looks { service.look().await } else { Ok(()) };
             let done = command(other, &service, output).await;
+            // What fails for it says so itself.
+            if let (Ok(_), Err(problem)) = (&done, looked) {
+                output.warn(problem.message());
+            }
             // Where nobody serves, who did the work also puts right what a killed one left, and sends the notices.
             if let Err(problem) = service.settle_alone().await {
                 tracing::warn!("{problem}");
@@ -109,9 +110,9 @@ async fn dispatch(arguments: Arguments, configuration: &Configuration, output: O
 
 async fn command(command: Command, service: &Service, output: Output) -> Result<u8> {
     match command {
-        Command::Init(_) => care::init(service, output).await,
+        Command::Init(words) => care::init(service, &words, output).await,
         Command::Kit(words) => care::kit(service, &words, output).await,
-        Command::Recover(words) => care::recover(service, words.schedules, output).await,
+        Command::Recover(words) => care::recover(service, &words, output).await,
         Command::Source(words) => sources::source(service, words, output).await,
         Command::Backup(words) => backups::backup(service, words, output).await,
         Command::List(words) => backups::list(service, &words, output).await,

@@ -57,6 +57,8 @@ pub(crate) enum Origin {
     Flag,
     Environment(&'static str),
     File(PathBuf),
+    /// Remembered by the catalog.
+    Catalog,
     Default,
 }
 
@@ -66,6 +68,7 @@ impl fmt::Display for Origin {
             Origin::Flag => f.write_str("flag"),
             Origin::Environment(name) => write!(f, "environment {name}"),
             Origin::File(path) => write!(f, "{}", path.display()),
+            Origin::Catalog => f.write_str("remembered in the catalog"),
             Origin::Default => f.write_str("default"),
         }
     }

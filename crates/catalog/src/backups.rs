@@ -73,10 +73,12 @@ const OF_SOURCE_NAMED: &str = concat!(
 /// One look into the index per source, however many backups there are.
 const NEWEST: &str = "SELECT id, (SELECT created FROM backups WHERE source = sources.id AND state = 'ok' \
     AND reason IN ('manual', 'scheduled') ORDER BY created DESC LIMIT 1) AS created FROM sources";
+const SOURCES: &str = "SELECT DISTINCT source FROM backups";
 const SET_LOCKED: &str = "UPDATE backups SET locked = $2 WHERE id = $1";
 const SET_NAME: &str = "UPDATE backups SET name = $2 WHERE id = $1";
 const SET_VERIFIED: &str = "UPDATE backups SET verified = $2 WHERE id = $1";
 const SET_STATE: &str = "UPDATE backups SET state = $2 WHERE id = $1";
+const ALL_MISSING: &str = "UPDATE backups SET state = 'missing' WHERE repository = $1 AND state <> 'missing'";
 const DELETE: &str = "DELETE FROM backups WHERE id = $1";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
@@ -86,10 +88,12 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("backups::BEGINNING", BEGINNING),
     ("backups::OF_SOURCE_NAMED", OF_SOURCE_NAMED),
     ("backups::NEWEST", NEWEST),
+    ("backups::SOURCES", SOURCES),
     ("backups::SET_LOCKED", SET_LOCKED),
     ("backups::SET_NAME", SET_NAME),
     ("backups::SET_VERIFIED", SET_VERIFIED),
     ("backups::SET_STATE", SET_STATE),
+    ("backups::ALL_MISSING", ALL_MISSING),
     ("backups::DELETE", DELETE),
 ];
 
@@ -150,6 +154,14 @@ impl Catalog {
             .into_iter()
             .filter_map(|(source, created)| Some((source, created?)))
             .collect())
+    }
+
+    /// The ids of all sources that have backups, also of those that were removed.
+    pub async fn sources_with_backups(&self) -> Result<Vec<String>> {
+        sqlx::query_scalar(SOURCES)
+            .fetch_all(&self.read)
+            .await
+            .map_err(problems::of("list what has backups"))
     }
 
     pub async fn backup(&self, id: &str) -> Result<Option<BackupRow>> {
@@ -219,6 +231,16 @@ impl Catalog {
     pub async fn set_backup_state(&self, id: &str, state: &str) -> Result<()> {
         self.change_backup(sqlx::query(SET_STATE).bind(id).bind(state))
             .await
+    }
+
+    /// The repository itself is not there; how many backups that changes.
+    pub async fn set_all_backups_missing(&self, repository: &str) -> Result<u64> {
+        let done = sqlx::query(ALL_MISSING)
+            .bind(repository)
+            .execute(&self.write)
+            .await;
+        done.map(|done| done.rows_affected())
+            .map_err(problems::of("mark the backups"))
     }
 
     pub async fn delete_backup(&self, id: &str) -> Result<()> {

@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{Cancel, Problem, Progress, Result};
+use model::{Cancel, Kind, Problem, Progress, Result};
 
 use crate::Id;
 use crate::format::index_file::{self, PackContents};
@@ -46,6 +46,8 @@ pub struct PrunePlan {
     /// Their used blobs are written into new packs.
     pub repack: Vec<Id>,
     pub bytes_freed: u64,
+    /// Of that, what repacking frees.
+    bytes_freed_by_repacking: u64,
     pub bytes_repacked: u64,
     pub bytes_used: u64,
     pub bytes_stay_unused: u64,
@@ -60,6 +62,19 @@ pub struct PrunePlan {
 impl PrunePlan {
     pub fn is_empty(&self) -> bool {
         self.leftovers.is_empty() && self.leaves_packs()
+    }
+
+    /// Is there something to delete that need not be written anew first?
+    fn frees_whole_packs(&self) -> bool {
+        !self.delete_unindexed.is_empty() || !self.delete_unused.is_empty()
+    }
+
+    /// There is no room for it.
+    fn leave_out_repacking(&mut self) {
+        self.repack.clear();
+        self.bytes_freed -= self.bytes_freed_by_repacking;
+        self.bytes_stay_unused += std::mem::take(&mut self.bytes_freed_by_repacking);
+        self.bytes_repacked = 0;
     }
 
     fn leaves_packs(&self) -> bool {
@@ -95,8 +110,8 @@ impl Repository {
         // A snapshot that somebody deleted must not come back after its blobs have gone.
         self.storage().settle(Class::Snapshot)?;
         let view = self.look(progress, cancel)?;
-        let plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
-        self.perform(&view, &plan, &lock, progress, cancel)?;
+        let mut plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
+        self.perform(&view, &mut plan, &lock, progress, cancel)?;
         self.delete_leftovers(&plan, &lock)?;
         self.reload_index()?;
         Ok(plan)
@@ -308,6 +323,7 @@ fn plan_partly(mut partly: Vec<(Id, u64, u64, BlobKind)>, plan: &mut PrunePlan) 
         plan.repack.push(id);
         plan.bytes_repacked += used;
         plan.bytes_freed += free;
+        plan.bytes_freed_by_repacking += free;
         unused -= free;
     }
     plan.bytes_stay_unused += unused;

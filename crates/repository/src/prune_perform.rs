@@ -1,8 +1,8 @@
 //! Carries a prune plan out, in the one order in which a crash does no harm.
 
 use super::{
-    BlobKind, Cancel, Class, HashMap, HashSet, Id, Index, Lock, OpenPack, PackContents, PackEntry, Problem,
-    Progress, PrunePlan, Repository, Result, View, index, index_file, unsure,
+    BlobKind, Cancel, Class, HashMap, HashSet, Id, Index, Kind, Lock, OpenPack, PackContents, PackEntry,
+    Problem, Progress, PrunePlan, Repository, Result, View, index, index_file, unsure,
 };
 use crate::read::open_blob;
 
@@ -13,7 +13,7 @@ impl Repository {
     pub(super) fn perform(
         &self,
         view: &View,
-        plan: &PrunePlan,
+        plan: &mut PrunePlan,
         lock: &Lock,
         progress: &Progress,
         cancel: &Cancel,
@@ -23,7 +23,15 @@ impl Repository {
         }
         progress.phase("packs");
         let repack: HashSet<Id> = plan.repack.iter().copied().collect();
-        let new_packs = self.repack(view, &repack, progress, cancel)?;
+        let new_packs = match self.repack(view, &repack, progress, cancel) {
+            // First goes what need not be written anew; that makes room for the next prune to do the rest.
+            Err(problem) if problem.kind() == Kind::NoSpace && plan.frees_whole_packs() => {
+                self.take_back(view)?;
+                plan.leave_out_repacking();
+                Vec::new()
+            }
+            other => other?,
+        };
         cancel.check()?;
         lock.check()?;
         let gone: HashSet<Id> = [&plan.repack, &plan.delete_unused, &plan.forgotten]
@@ -101,6 +109,16 @@ impl Repository {
             written.push(self.store_pack(pack)?);
         }
         Ok(written)
+    }
+
+    /// Removes the packs that were written since the view was taken. The lock lets nobody else write.
+    fn take_back(&self, view: &View) -> Result<()> {
+        for found in self.storage().list(Class::Pack)? {
+            if !view.stored.contains_key(&found.id) {
+                self.storage().delete(Class::Pack, &found.id)?;
+            }
+        }
+        self.storage().settle(Class::Pack)
     }
 
     /// The sealed bytes of a blob from this pack, or `None` when they do not open.

@@ -111,6 +111,23 @@ impl Repository {
         Ok(Repository::assemble(storage, key, config, options))
     }
 
+    /// Is it still there, and the same? Its storage may have been taken away, or another one put in its place, since it was opened.
+    pub fn check_there(&self) -> Result<()> {
+        let sealed = read_config(self.storage())?;
+        match Config::decode(&self.0.key, &sealed) {
+            Ok(config) if config.id == self.id() => Ok(()),
+            _ => Err(Problem::new(
+                Kind::RepositoryMissing,
+                format!(
+                    "what lies at {} now is not the repository {} any more",
+                    self.location(),
+                    self.id().short()
+                ),
+            )
+            .hint("is another disk mounted there, or was the repository replaced?")),
+        }
+    }
+
     fn assemble(storage: Arc<dyn Storage>, key: Key, config: Config, options: Options) -> Self {
         let mut secret = key.as_bytes().to_vec();
         secret.extend_from_slice(config.id.as_bytes());

@@ -82,14 +82,25 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
 
 /// Opens the storage at an address: the path of a folder, or `s3:…`.
 pub fn open(address: &str) -> Result<Arc<dyn Storage>> {
-    let other = address.split_once(':').map(|(scheme, _)| scheme);
-    match other {
+    match scheme(address) {
         Some("s3") => Ok(Arc::new(Bucket::open(address)?)),
-        Some(scheme) if scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_lowercase()) && !address.starts_with('/') => {
-            Err(Problem::invalid(format!("repositories at “{scheme}:” addresses are not known"))
-                .hint("a repository lies in a folder (/srv/backups) or in a bucket (s3:https://host/bucket/prefix)"))
-        }
-        _ if address.is_empty() => Err(Problem::invalid("the repository's address is empty")),
-        _ => Ok(Arc::new(Disk::new(address))),
+        Some(scheme) => Err(
+            Problem::invalid(format!("repositories at “{scheme}:” addresses are not known")).hint(
+                "a repository lies in a folder (/srv/backups) or in a bucket (s3:https://host/bucket/prefix)",
+            ),
+        ),
+        None if address.is_empty() => Err(Problem::invalid("the repository's address is empty")),
+        None => Ok(Arc::new(Disk::new(address))),
     }
+}
+
+/// Is it a folder that has this address?
+pub fn is_folder(address: &str) -> bool {
+    scheme(address).is_none()
+}
+
+fn scheme(address: &str) -> Option<&str> {
+    let (scheme, _) = address.split_once(':')?;
+    let is_one = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_lowercase());
+    (scheme == "s3" || is_one).then_some(scheme)
 }

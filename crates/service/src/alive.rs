@@ -39,18 +39,17 @@ impl Alive {
         }
     }
 
-    /// From now on everybody sees that this owner lives.
-    pub(crate) fn show(&self, owner: &str) -> Result<()> {
+    /// From now on everybody sees that this owner lives. True the first time.
+    pub(crate) fn show(&self, owner: &str) -> Result<bool> {
         if self.own.get().is_some() {
-            return Ok(());
+            return Ok(false);
         }
         private_dir(&self.dir)?;
         let path = self.dir.join(owner);
         let file = open(&path).map_err(trouble(&path))?;
         flock(&file, FlockOperation::LockExclusive).map_err(|errno| trouble(&path)(errno.into()))?;
         // Of two threads that come at once, the second one's lock is let go with its file.
-        let _ = self.own.set((path, file));
-        Ok(())
+        Ok(self.own.set((path, file)).is_ok())
     }
 
     /// Those who are gone without a word.

@@ -190,6 +190,7 @@ impl Service {
     pub(crate) async fn make(&self, making: Making, fill: Capture) -> Result<BackupDone> {
         let start = self.now_ms();
         let repository = self.opened().await?;
+        self.check_room()?;
         let scratch = self.place.scratch(&making.job.to_string())?;
         let parent = self.newest_snapshot_of(&making.source.id).await?;
         let version = self.options.version.clone();

@@ -101,6 +101,7 @@ fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
         "cairn".to_owned(),
         format!("source:{}", making.source.id),
         format!("backup:{}", making.id),
+        format!("reason:{}", making.reason.word()),
     ];
     SnapshotMeta {
         time_ms: now_ms,

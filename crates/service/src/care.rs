@@ -167,6 +167,7 @@ impl Service {
     /// Frees the space of what was deleted.
     pub async fn prune(&self, no_grace: bool, progress: &Progress, cancel: &Cancel) -> Result<PruneDone> {
         self.may(Permission::Repository, None).await?;
+        self.make_room()?;
         let order = Order::Prune { no_grace };
         let job = self.ask(&order, None, &self.options.node).await?;
         self.see_through(&job, progress, cancel).await
@@ -179,10 +180,12 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<PruneDone> {
         let grace = grace(no_grace);
+        self.make_room()?;
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
             repository.prune(grace, progress, cancel)
         });
         let plan = plan.await?;
+        self.take_room_back();
         let detail = format!("{} bytes freed", plan.bytes_freed);
         self.audit("repository.prune", &self.repository_address(), &detail)
             .await?;
@@ -227,7 +230,8 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<Copied> {
         self.may(Permission::Repository, None).await?;
-        let (address, password) = (address.to_owned(), password.to_owned());
+        let (address, password) = (crate::identity::absolute(address), password.to_owned());
+        self.check_place(&address)?;
         let to = address.clone();
         let copied = self.with_repository(progress, cancel, move |repository, progress, cancel| {
             let storage = repository::storage::open(&address)?;

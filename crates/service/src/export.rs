@@ -4,9 +4,10 @@
 //! and costs no memory. It is a job of the process that was asked, which has the output.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use catalog::backups::BackupRow;
-use model::{Cancel, Permission, Progress, Result};
+use model::{Cancel, Kind, Permission, Problem, Progress, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -40,6 +41,26 @@ pub struct ExportDone {
 }
 
 impl Service {
+    /// Nothing that a person names is written over Cairn's own files, or among them, on whichever way they are reached.
+    pub fn check_output(&self, path: &Path) -> Result<()> {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let named = path.parent().and_then(|parent| parent.canonicalize().ok());
+        let named = named.map(|parent| parent.join(path.file_name().unwrap_or_default()));
+        let reached: Vec<PathBuf> = [Some(path.clone()), named, path.canonicalize().ok()]
+            .into_iter()
+            .flatten()
+            .collect();
+        for own in self.forbidden() {
+            let own = own.canonicalize().unwrap_or(own);
+            if reached.iter().any(|path| path.starts_with(&own)) {
+                let message = format!("{} lies among Cairn's own files", path.display());
+                return Err(Problem::new(Kind::Refused, message)
+                    .hint(format!("name a file outside of {}", own.display())));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a backup to `out` as an archive.
     pub async fn export(
         &self,

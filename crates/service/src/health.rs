@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use catalog::backups::BackupRow;
 use catalog::schedules::ScheduleRow;
 use catalog::sources::SourceRow;
-use model::{Cancel, Kind, Progress, Result};
+use model::{Cancel, Kind, Problem, Progress, Result};
 use serde::Serialize;
 
 use crate::Service;
@@ -39,6 +39,8 @@ pub struct SourceVitals {
 pub struct Vitals {
     pub sources: Vec<SourceVitals>,
     pub jobs: Vec<(String, i64)>,
+    /// The repository is not where it was.
+    pub is_repository_missing: bool,
 }
 
 impl Service {
@@ -47,7 +49,23 @@ impl Service {
         self.catalog.ping().await
     }
 
+    /// Can work be done: is the catalog there, and the repository where it was?
+    pub async fn ready(&self) -> Result<()> {
+        self.ping().await?;
+        match self.look().await {
+            // Whoever asks need not be told addresses.
+            Err(problem) if problem.kind() == Kind::RepositoryMissing => {
+                Err(Problem::new(Kind::RepositoryMissing, "the repository is missing")
+                    .hint("`cairn doctor` on the server says more"))
+            }
+            // What else is wrong with it is not known for certain, and is told by who uses it.
+            _ => Ok(()),
+        }
+    }
+
     pub async fn vitals(&self) -> Result<Vitals> {
+        let looked = self.look().await;
+        let is_repository_missing = looked.is_err_and(|problem| problem.kind() == Kind::RepositoryMissing);
         let seen = self.sources_seen().await?;
         let newest: HashMap<String, i64> = self.catalog.newest_backups().await?.into_iter().collect();
         let marks = self.catalog.list_schedules().await?;
@@ -76,7 +94,11 @@ impl Service {
             });
         }
         let jobs = self.catalog.count_jobs().await?;
-        Ok(Vitals { sources, jobs })
+        Ok(Vitals {
+            sources,
+            jobs,
+            is_repository_missing,
+        })
     }
 
     /// The scheduler's care; also at every start.
@@ -89,6 +111,8 @@ impl Service {
         self.forget_who_left(now).await?;
         self.catalog.delete_old_answers(now - DAY_MS).await?;
         self.sweep_uploads().await?;
+        self.remind_of_gone().await?;
+        self.take_room_back();
         self.tell_overdue(now).await?;
         for source in self.catalog.list_sources().await? {
             if let Err(problem) = self.thin_out_safety(&source).await {
@@ -105,6 +129,7 @@ impl Service {
     pub(crate) async fn reconcile(&self) -> Result<()> {
         let step = self.bring_in_step(true, &Progress::new(), &Cancel::new()).await;
         let step = match step {
+            // Whoever finds it gone tells of it; where there never was one, nothing is out of step.
             Err(problem) if problem.kind() == Kind::RepositoryMissing => return Ok(()),
             other => other?,
         };
@@ -135,7 +160,7 @@ impl Service {
     }
 
     /// True once a day, and remembered.
-    async fn is_first_today(&self, what: &str, now: i64) -> Result<bool> {
+    pub(crate) async fn is_first_today(&self, what: &str, now: i64) -> Result<bool> {
         let last = self.catalog.setting(what).await?;
         let last: Option<i64> = last.and_then(|text| text.parse().ok());
         if last.is_some_and(|last| (0..DAY_MS).contains(&(now - last))) {

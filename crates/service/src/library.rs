@@ -127,6 +127,7 @@ impl Service {
     }
 
     pub(crate) async fn delete_rows(&self, rows: &[BackupRow]) -> Result<()> {
+        self.make_room()?;
         let repository = self.opened().await?;
         let ids = rows
             .iter()

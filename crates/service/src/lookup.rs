@@ -8,7 +8,7 @@ use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::paging::{After, Among};
 use catalog::sources::SourceRow;
-use model::{COUNTED, Candidate, Permission, Problem, Relation, Result, prefix_range, resolve};
+use model::{COUNTED, Candidate, Kind, Permission, Problem, Relation, Result, prefix_range, resolve};
 
 use crate::Service;
 use crate::backup::no_such_backup;
@@ -71,6 +71,17 @@ impl Service {
 
     /// By id, the name of a source (its newest), `latest`, name, or the beginning of an id.
     pub(crate) async fn backup_row(&self, wanted: &str) -> Result<BackupRow> {
+        match self.seen_backup_row(wanted).await {
+            // No backup is to be had while the repository is away, and all of them once it is back.
+            Err(problem) if problem.kind() == Kind::NotFound && self.is_gone().await? => {
+                self.opened().await?;
+                self.seen_backup_row(wanted).await
+            }
+            other => other,
+        }
+    }
+
+    async fn seen_backup_row(&self, wanted: &str) -> Result<BackupRow> {
         let sight = self.sight().await?;
         if wanted == "latest" {
             let newest = self.newest_backups_of(&sight, true, 1).await?.pop();

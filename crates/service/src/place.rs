@@ -8,6 +8,7 @@
 //! <data>/alive/               a locked file for each process that carries jobs out
 //! <data>/outbox/              messages that no server took
 //! <data>/uploads/             files that come in from outside, until a job has taken them
+//! <data>/reserve              room that is given up when the disk is full, so that something can be deleted
 //! <data>/cache/ scratch/      rebuildable; in scratch each running job has a folder
 //! ```
 //! Invariants: directories are 0700, secrets 0600 and refused when others can read them; a directory of a newer
@@ -19,8 +20,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use model::{Kind, Problem, Result};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::reserve::Reserve;
 
 const LAYOUT: u32 = 1;
+/// Folders here that hold nothing but what Cairn puts there.
+pub(crate) const OWN_FOLDERS: [&str; 6] = ["alive", "cache", "keys", "outbox", "scratch", "uploads"];
 
 /// An opened data directory.
 #[derive(Clone, Debug)]
@@ -133,12 +139,41 @@ impl Place {
         self.root.join("catalog.db")
     }
 
+    pub(crate) fn reserve(&self) -> Reserve {
+        Reserve::new(&self.root, "reserve")
+    }
+
     pub(crate) fn repository(&self) -> PathBuf {
         self.root.join("repository")
     }
 
     pub(crate) fn repository_password(&self) -> PathBuf {
         self.root.join("keys/repository.password")
+    }
+
+    /// Held while a repository comes to be: of several processes one makes it.
+    pub(crate) fn turn_to_make(&self) -> Result<fs::File> {
+        let path = private_dir(&self.root.join("keys"))?;
+        let what = |error| Problem::io(format!("cannot lock {}", path.display()), error);
+        let dir = fs::File::open(&path).map_err(what)?;
+        flock(&dir, FlockOperation::LockExclusive).map_err(|errno| what(errno.into()))?;
+        Ok(dir)
+    }
+
+    /// Keeps a repository's password. One that was kept before may open another repository: it is put aside, never away.
+    pub(crate) fn keep_password(&self, password: &str, now_ms: i64) -> Result<()> {
+        let path = self.repository_password();
+        private_dir(&self.root.join("keys"))?;
+        match read_private(&path)? {
+            Some(kept) if kept == password => return Ok(()),
+            Some(_) => {
+                let aside = self.root.join(format!("keys/repository.password.until-{now_ms}"));
+                let what = |error| Problem::io(format!("cannot rename {}", path.display()), error);
+                fs::rename(&path, &aside).map_err(what)?;
+            }
+            None => {}
+        }
+        write_private(&path, format!("{password}\n").as_bytes())
     }
 
     pub(crate) fn link_key(&self) -> PathBuf {
@@ -218,6 +253,38 @@ impl Place {
             _ => Ok(()),
         }
     }
+}
+
+/// Which parts a data directory should have and has not, with what to do about it; nothing is made. One that was never made lacks nothing.
+pub fn missing_parts(root: &Path, is_catalog_elsewhere: bool) -> Vec<Problem> {
+    let is_there = |name: &str| root.join(name).exists();
+    let is_made = ["format", "keys", "catalog.db"].into_iter().any(is_there);
+    let mut missing = Vec::new();
+    let mut lacks = |name: &str, hint: &str| {
+        if is_made && !is_there(name) {
+            let what = format!(
+                "a part of the data directory is missing: {}",
+                root.join(name).display()
+            );
+            missing.push(Problem::damaged(what).hint(hint));
+        }
+    };
+    lacks(
+        "format",
+        "write a line with 1 into it, if the rest is a data directory of Cairn",
+    );
+    lacks(
+        "keys",
+        "put it back from a copy. Without one: `cairn recover --repository ADDRESS` with the password of the recovery kit; \
+         secrets in settings have to be typed anew then",
+    );
+    if !is_catalog_elsewhere {
+        lacks(
+            "catalog.db",
+            "put it back from a copy, or find everything again from the repository: cairn recover --repository ADDRESS",
+        );
+    }
+    missing
 }
 
 /// Makes a folder that only its owner can enter, if it is not there.

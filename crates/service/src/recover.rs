@@ -43,6 +43,17 @@ pub struct DamagedBackup {
     pub why: String,
 }
 
+/// How sources and backups are brought back.
+#[derive(Clone, Default)]
+pub struct RecoverRequest {
+    /// What ran by itself runs again.
+    pub schedules: bool,
+    /// Also in place of another repository that the catalog remembers.
+    pub replace: bool,
+    /// Typed, or from a file; else the configured one. It is kept in the data directory.
+    pub password: Option<String>,
+}
+
 /// What bringing catalog and repository in step found.
 #[derive(Default)]
 pub(crate) struct InStep {
@@ -57,11 +68,20 @@ pub(crate) struct InStep {
 const YOUNG_MS: i64 = 3_600_000;
 
 impl Service {
-    /// Rebuilds what the catalog lacks, on a person's wish; with `schedules` what ran by itself runs again.
-    pub async fn recover(&self, schedules: bool, progress: &Progress, cancel: &Cancel) -> Result<Recovered> {
+    /// Rebuilds what the catalog lacks, on a person's wish. From then on this repository is ours.
+    pub async fn recover(
+        &self,
+        request: &RecoverRequest,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Recovered> {
         self.may(Permission::Repository, None).await?;
-        let mut recovered = self.bring_in_step(false, progress, cancel).await?.recovered;
-        if schedules {
+        let repository = self
+            .take_over(request.replace, request.password.as_deref())
+            .await?;
+        let step = self.bring_in_step_with(repository, false, progress, cancel).await;
+        let mut recovered = step?.recovered;
+        if request.schedules {
             self.switch_on(&mut recovered.policies).await?;
         }
         self.audit("recover", &self.repository_address(), &detail(&recovered))
@@ -77,6 +97,17 @@ impl Service {
         cancel: &Cancel,
     ) -> Result<InStep> {
         let repository = self.opened().await?;
+        self.bring_in_step_with(repository, careful, progress, cancel)
+            .await
+    }
+
+    pub(crate) async fn bring_in_step_with(
+        &self,
+        repository: Repository,
+        careful: bool,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<InStep> {
         // Rows first: what is listed later than its row was written is in the list.
         let rows = self.catalog.list_backups(None, i64::MAX).await?;
         let reading = repository.clone();

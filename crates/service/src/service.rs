@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use catalog::Catalog;
-use model::{Clock, Kind, Permission, Problem, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
-use repository::Repository;
-use repository::format::key_file::Cost;
-use tokio::sync::{OnceCell, Semaphore};
+use model::{Clock, Problem, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
+use tokio::sync::Semaphore;
 
 use crate::alive::Alive;
 use crate::caller::Caller;
-use crate::place::{Place, write_private};
+use crate::main_repository::Main;
+use crate::place::Place;
 
 /// How an instance is set up.
 #[derive(Clone)]
@@ -24,7 +23,7 @@ pub struct Options {
     pub data: PathBuf,
     /// Address of a catalog in PostgreSQL; else it lies in the data directory.
     pub catalog: Option<String>,
-    /// Address of the repository `main`; else it lies in the data directory.
+    /// Address of the repository `main`; else the one that the catalog remembers, or in the data directory.
     pub repository: Option<String>,
     /// Password of the repository; else a generated one lies in the data directory.
     pub password: Option<String>,
@@ -93,7 +92,7 @@ pub struct Shared {
     pub(crate) options: Options,
     pub(crate) place: Place,
     pub(crate) catalog: Catalog,
-    repository: OnceCell<Repository>,
+    pub(crate) main: Main,
     /// Who holds the leases that are taken here.
     pub(crate) owner: String,
     pub(crate) alive: Alive,
@@ -115,6 +114,7 @@ impl Service {
     /// it acts as an administrator: he could read everything anyway.
     pub async fn open(options: Options) -> Result<Self> {
         let place = Place::open(&options.data)?;
+        place.reserve().give_up_if_tight()?;
         let catalog = match &options.catalog {
             Some(url) => Catalog::open_url(url).await?,
             None => Catalog::open_file(&place.catalog(), options.clock.now_ms()).await?,
@@ -127,15 +127,17 @@ impl Service {
             options,
             place,
             catalog,
-            repository: OnceCell::new(),
+            main: Main::default(),
             hashing: Semaphore::new(crate::passwords::AT_ONCE),
             hashed: AtomicU64::new(0),
             receiving: crate::uploads::Receiving::default(),
         };
-        Ok(Service {
+        let service = Service {
             shared: Arc::new(shared),
             caller,
-        })
+        };
+        service.recall().await?;
+        Ok(service)
     }
 
     /// The same instance, used by somebody else.
@@ -153,6 +155,7 @@ impl Service {
 
     pub async fn close(&self) {
         self.catalog.close().await;
+        self.take_room_back();
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -171,99 +174,10 @@ impl Service {
     pub(crate) fn forbidden(&self) -> Vec<PathBuf> {
         let mut places = vec![self.place.root().to_path_buf()];
         let address = self.repository_address();
-        if !address.starts_with("s3:") {
-            places.extend(std::path::absolute(address));
+        if repository::storage::is_folder(&address) {
+            places.push(PathBuf::from(address));
         }
         places
-    }
-
-    pub fn repository_address(&self) -> String {
-        self.options
-            .repository
-            .clone()
-            .unwrap_or_else(|| self.place.repository().display().to_string())
-    }
-
-    /// The repository `main`; an error when it was not made yet.
-    pub async fn repository(&self) -> Result<Repository> {
-        self.may(Permission::Repository, None).await?;
-        self.opened().await
-    }
-
-    pub(crate) async fn opened(&self) -> Result<Repository> {
-        self.repository
-            .get_or_try_init(|| async { self.open_repository(false) })
-            .await
-            .cloned()
-    }
-
-    /// Makes the repository `main` when there is none. True when it was made just now.
-    pub async fn make_repository(&self) -> Result<bool> {
-        self.may(Permission::Repository, None).await?;
-        self.opened_or_new().await.map(|(_, made)| made)
-    }
-
-    pub(crate) async fn opened_or_new(&self) -> Result<(Repository, bool)> {
-        match self.opened().await {
-            Err(problem) if problem.kind() == Kind::RepositoryMissing => {
-                let made = self
-                    .repository
-                    .get_or_try_init(|| async { self.open_repository(true) })
-                    .await
-                    .cloned()?;
-                self.audit("repository.create", &self.repository_address(), "")
-                    .await?;
-                Ok((made, true))
-            }
-            other => other.map(|repository| (repository, false)),
-        }
-    }
-
-    fn open_repository(&self, create: bool) -> Result<Repository> {
-        let address = self.repository_address();
-        let storage = repository::storage::open(&address)?;
-        // Beside a folder, copies of its files would only take room.
-        let is_far = address.starts_with("s3:");
-        let (password, cost) = match &self.options.password {
-            Some(password) => (password.clone(), Cost::HUMAN),
-            None => (self.own_password(create)?, Cost::GENERATED),
-        };
-        let options = repository::Options {
-            cost,
-            clock: Arc::clone(&self.options.clock),
-            cache: is_far.then(|| self.place.cache()).transpose()?,
-            ..repository::Options::default()
-        };
-        if create {
-            Repository::create(storage, &password, options)
-        } else {
-            Repository::open(storage, &password, options)
-        }
-    }
-
-    /// The generated password in the data directory.
-    fn own_password(&self, create: bool) -> Result<String> {
-        let path = self.place.repository_password();
-        if let Some(password) = crate::place::read_private(&path)? {
-            return Ok(password);
-        }
-        if !create {
-            return Err(Problem::new(Kind::RepositoryMissing, format!("there is no repository yet at {}", self.repository_address()))
-                .hint("`cairn init` makes one, and so does the first `cairn backup`; for an existing one set CAIRN_REPOSITORY_PASSWORD"));
-        }
-        let mut bytes = [0; 32];
-        self.options.random.fill(&mut bytes)?;
-        let password = hex::encode(bytes);
-        write_private(&path, format!("{password}\n").as_bytes())?;
-        Ok(password)
-    }
-
-    /// The repository's password, for the recovery kit.
-    pub(crate) fn password(&self) -> Result<String> {
-        match &self.options.password {
-            Some(password) => Ok(password.clone()),
-            None => self.own_password(false),
-        }
     }
 
     pub(crate) async fn audit(&self, what: &str, target: &str, detail: &str) -> Result<()> {

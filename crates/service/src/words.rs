@@ -102,6 +102,8 @@ With Cairn, on a new machine
 {cairn}
 With stock restic (https://restic.net), even if Cairn were gone
 {restic}
+{newer}
+
 Both ask for the password. Try it today: `cairn kit check`.
 ",
         made = kit.made,
@@ -109,5 +111,6 @@ Both ask for the password. Try it today: `cairn kit check`.
         password = kit.password,
         cairn = commands(kit.cairn),
         restic = commands(kit.restic),
+        newer = crate::kit::NEWER_BACKUPS,
     )
 }

@@ -1,14 +1,14 @@
 //! Export and import: a backup as one file, and one file as a backup.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use model::{Kind, Problem, Result};
 use serde_json::json;
 use service::archive::{Format, Limits};
 use service::{ExportDone, ExportRequest, ImportRequest, Service, archive_name};
+use tempfile::NamedTempFile;
 
 use super::arguments::{Export, Import, Passphrase};
 use super::backups::made;
@@ -48,6 +48,7 @@ pub(crate) async fn export(service: &Service, words: Export, output: Output) -> 
     let path = words
         .output
         .unwrap_or_else(|| PathBuf::from(archive_name(&backup, format)));
+    service.check_output(&path)?;
     let part = Part::create(&path, words.force)?;
     let out = Box::new(BufWriter::with_capacity(BUFFER, part.file()?));
     let done = run(service, request, out, output).await?;
@@ -92,57 +93,62 @@ fn finish(done: &ExportDone, path: Option<&Path>, output: Output) -> u8 {
     if done.warnings.is_empty() { 0 } else { 3 }
 }
 
-/// A file that takes its name only when it is whole; until then `NAME.part`, for the owner alone.
+/// A file that takes its name only when it is whole; until then it has another one, for the owner alone.
 struct Part {
     path: PathBuf,
-    unfinished: PathBuf,
-    kept: bool,
+    force: bool,
+    unfinished: NamedTempFile,
 }
 
 impl Part {
     fn create(path: &Path, force: bool) -> Result<Self> {
-        if path.exists() && !force {
-            return Err(
-                Problem::new(Kind::Conflict, format!("{} is there already", path.display()))
-                    .hint("choose another name with -o, or overwrite it with --force"),
-            );
+        let taken = fs::symlink_metadata(path);
+        if taken.is_ok() && !force {
+            return Err(there_already(path));
         }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
+        if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            let message = format!("{} is no ordinary file, and is not replaced", path.display());
+            return Err(Problem::new(Kind::Refused, message).hint("choose another name with -o"));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let unfinished = tempfile::Builder::new()
+            .prefix(&format!("{name}."))
+            .suffix(".part")
+            .tempfile_in(dir.unwrap_or(Path::new(".")))
+            .map_err(|error| Problem::io(format!("cannot write beside {}", path.display()), error))?;
         Ok(Part {
             path: path.to_path_buf(),
-            unfinished: PathBuf::from(part),
-            kept: false,
+            force,
+            unfinished,
         })
     }
 
     fn file(&self) -> Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&self.unfinished)
-            .map_err(|error| Problem::io(format!("cannot write {}", self.unfinished.display()), error))
+        self.unfinished
+            .reopen()
+            .map_err(|error| Problem::io(format!("cannot write {}", self.path.display()), error))
     }
 
-    fn keep(mut self) -> Result<()> {
+    fn keep(self) -> Result<()> {
         let problem = |error| Problem::io(format!("cannot write {}", self.path.display()), error);
-        File::open(&self.unfinished)
-            .and_then(|file| file.sync_all())
-            .map_err(problem)?;
-        fs::rename(&self.unfinished, &self.path).map_err(problem)?;
-        self.kept = true;
-        Ok(())
+        self.unfinished.as_file().sync_all().map_err(problem)?;
+        let named = if self.force {
+            self.unfinished.persist(&self.path)
+        } else {
+            // Somebody may have taken the name meanwhile.
+            self.unfinished.persist_noclobber(&self.path)
+        };
+        match named {
+            Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Err(there_already(&self.path)),
+            other => other.map(|_| ()).map_err(|failed| problem(failed.error)),
+        }
     }
 }
 
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_file(&self.unfinished);
-        }
-    }
+fn there_already(path: &Path) -> Problem {
+    Problem::new(Kind::Conflict, format!("{} is there already", path.display()))
+        .hint("choose another name with -o, or overwrite it with --force")
 }
 
 pub(crate) async fn import(service: &Service, words: Import, output: Output) -> Result<u8> {

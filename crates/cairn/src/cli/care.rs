@@ -1,16 +1,17 @@
 //! Commands about the repository, the kit and the audit log.
 
-use model::{Problem, Result};
+use model::{Kind, Problem, Result};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
-use service::{Level, Service};
+use service::{Level, RecoverRequest, Service};
 
-use super::arguments::{Audit, Kit, KitCommand, RepositoryCommand, RepositoryCopy, Verify};
+use super::arguments::{Audit, Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy, Verify};
 use super::watch::watch;
 use crate::configuration::secret_file;
 use crate::output::{Output, columns, duration, size, when};
 
-pub(crate) async fn init(service: &Service, output: Output) -> Result<u8> {
-    let made = service.make_repository().await?;
+pub(crate) async fn init(service: &Service, words: &Init, output: Output) -> Result<u8> {
+    let made = service.make_repository(words.replace).await?;
     let address = service.repository_address();
     output.answer(&json!({"repository": address, "created": made}), || {
         if made {
@@ -40,20 +41,31 @@ pub(crate) async fn kit(service: &Service, words: &Kit, output: Output) -> Resul
         let list = |commands: &[String]| commands.iter().map(|command| format!("  {command}\n")).collect::<String>();
         format!(
             "RECOVERY KIT\nKeep this somewhere else than this machine. Whoever has it can read every backup.\n\n\
-             repository  {}\npassword    {}\n\nWith stock restic (type the password when asked):\n{}\nWith Cairn on a new machine:\n{}\n\
-             To prove that your copy is right: cairn kit check",
+             repository  {}\npassword    {}\n\nWith Cairn on a new machine (type the password when asked):\n{}\n\
+             With stock restic (the same):\n{}\n{}\n\nTo prove that your copy is right: cairn kit check",
             kit.repository,
             kit.password,
+            list(&kit.cairn),
             list(&kit.restic),
-            list(&kit.cairn)
+            service::NEWER_BACKUPS
         )
     })?;
     Ok(0)
 }
 
-pub(crate) async fn recover(service: &Service, schedules: bool, output: Output) -> Result<u8> {
+pub(crate) async fn recover(service: &Service, words: &Recover, output: Output) -> Result<u8> {
+    let password = match &words.password_file {
+        Some(file) => Some(secret_file(file)?),
+        None if service.knows_password()? => None,
+        None => Some(typed_password(output)?),
+    };
+    let request = &RecoverRequest {
+        schedules: words.schedules,
+        replace: words.replace,
+        password,
+    };
     let done = watch(output, |progress, cancel| async move {
-        service.recover(schedules, &progress, &cancel).await
+        service.recover(request, &progress, &cancel).await
     })
     .await?;
     output.answer(&json!(done), || {
@@ -76,6 +88,34 @@ pub(crate) async fn recover(service: &Service, schedules: bool, output: Output) 
         text
     })?;
     Ok(code_of_skipped(done.damaged.len()))
+}
+
+/// One line of stdin; on a terminal it is not shown.
+fn typed_password(output: Output) -> Result<String> {
+    let problem = |error| Problem::io("cannot read the password", error);
+    let stdin = std::io::stdin();
+    let shown = tcgetattr(&stdin).ok();
+    if let Some(shown) = &shown {
+        output.say("The repository's password, from the recovery kit:");
+        let mut hidden = shown.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Flush, &hidden).map_err(|errno| problem(errno.into()))?;
+    }
+    let mut password = String::new();
+    let read = stdin.read_line(&mut password);
+    if let Some(shown) = &shown {
+        tcsetattr(&stdin, OptionalActions::Flush, shown).map_err(|errno| problem(errno.into()))?;
+    }
+    read.map_err(problem)?;
+    let password = password.trim();
+    if password.is_empty() {
+        return Err(
+            Problem::new(Kind::WrongPassword, "the repository's password is needed, and none came").hint(
+                "type it from the recovery kit, name its file with --password-file, or set CAIRN_REPOSITORY_PASSWORD",
+            ),
+        );
+    }
+    Ok(password.to_owned())
 }
 
 /// What was brought back of a source's policy, and what a person has to do himself.

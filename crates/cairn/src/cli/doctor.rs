@@ -1,6 +1,7 @@
 //! `cairn doctor`: what is configured, from where, and what is wrong with how to mend it.
 //!
-//! It changes nothing, and makes no data directory; every check is made, whatever the ones before have found.
+//! It makes no data directory and mends nothing (but it marks the backups of a repository that it finds gone); every check is made, whatever
+//! the ones before have found.
 
 use model::{Problem, Result};
 use serde_json::{Value, json};
@@ -37,9 +38,15 @@ impl Finding {
 }
 
 pub(crate) async fn doctor(configuration: &Configuration, output: Output) -> Result<u8> {
+    let (findings, remembered) = examine(configuration).await;
     let mut settings = settings(configuration);
     settings.extend(limits(configuration));
-    let findings = examine(configuration).await;
+    if let Some(address) = remembered {
+        for (_, value, origin) in settings.iter_mut().filter(|(name, _, _)| *name == "repository") {
+            value.clone_from(&address);
+            *origin = &Origin::Catalog;
+        }
+    }
     let is_well = findings.iter().all(|finding| finding.ok);
     let setting = |(name, value, origin): &(&str, String, &Origin)| json!({"name": name, "value": value, "origin": origin.to_string()});
     let finding = |finding: &Finding| json!({"check": finding.what, "ok": finding.ok, "message": finding.says, "hint": finding.hint});
@@ -156,27 +163,49 @@ fn without_password(url: &str) -> String {
     }
 }
 
-async fn examine(configuration: &Configuration) -> Vec<Finding> {
-    if !configuration.data.value.join("format").exists() {
+/// What was found, and the address of the repository where only the catalog knows it.
+async fn examine(configuration: &Configuration) -> (Vec<Finding>, Option<String>) {
+    let data = &configuration.data.value;
+    let is_empty = std::fs::read_dir(data).map_or_else(
+        |error| error.kind() == std::io::ErrorKind::NotFound,
+        |mut entries| entries.next().is_none(),
+    );
+    if is_empty {
         let says = format!(
             "{} does not exist yet; `cairn init` or the first backup makes it",
-            configuration.data.value.display()
+            data.display()
         );
-        return vec![Finding {
-            what: "data directory",
-            ok: true,
-            says,
-            hint: None,
-        }];
+        return (vec![Finding::of("data directory", Ok(says))], None);
+    }
+    let lacks = service::missing_parts(data, configuration.catalog.value.is_some());
+    let lacks = lacks
+        .into_iter()
+        .map(|problem| Finding::of("data directory", Err(problem)));
+    let lacks: Vec<Finding> = lacks.collect();
+    // Whoever opens it would make a new catalog.
+    if !lacks.is_empty() {
+        return (lacks, None);
     }
     let options = match options(configuration) {
         Ok(options) => options,
-        Err(problem) => return vec![Finding::of("configuration", Err(problem))],
+        Err(problem) => return (vec![Finding::of("configuration", Err(problem))], None),
     };
     let service = match Service::open(options).await {
         Ok(service) => service,
-        Err(problem) => return vec![Finding::of("data directory and catalog", Err(problem))],
+        Err(problem) => {
+            let found = Finding::of("data directory and catalog", Err(problem));
+            return (vec![found], None);
+        }
     };
+    let findings = examine_opened(&service).await;
+    let remembered = service
+        .is_address_remembered()
+        .then(|| service.repository_address());
+    service.close().await;
+    (findings, remembered)
+}
+
+async fn examine_opened(service: &Service) -> Vec<Finding> {
     let mut findings = vec![Finding::of(
         "data directory",
         Ok("private and of this version".to_owned()),
@@ -195,16 +224,17 @@ async fn examine(configuration: &Configuration) -> Vec<Finding> {
             .await
             .map(|count| format!("{count} entries, the chain is whole")),
     ));
-    findings.push(Finding::of("repository", repository(&service).await));
-    findings.push(Finding::of("recovery kit", kit(&service).await));
-    findings.extend(sources(&service).await);
-    service.close().await;
+    findings.push(Finding::of("repository", repository(service).await));
+    findings.push(Finding::of("recovery kit", kit(service).await));
+    findings.extend(sources(service).await);
     findings
 }
 
 async fn repository(service: &Service) -> Result<String> {
     match service.repository().await {
-        Err(problem) if problem.kind() == model::Kind::RepositoryMissing => {
+        Err(problem)
+            if problem.kind() == model::Kind::RepositoryMissing && !service.expects_repository().await? =>
+        {
             Ok("none yet; the first backup makes it".to_owned())
         }
         Err(problem) => Err(problem),

@@ -1,6 +1,6 @@
 //! Is it alive, is it ready, and what do its figures say.
 //!
-//! `/healthz` touches nothing; `/readyz` asks the catalog; `/metrics` wants a token, since it names sources.
+//! `/healthz` touches nothing; `/readyz` asks the catalog, and whether the repository is where it was; `/metrics` wants a token, since it names sources.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 pub(super) async fn readyz(State(door): State<Door>) -> Response {
-    match door.service().ping().await {
+    match door.service().ready().await {
         Ok(()) => "ready\n".into_response(),
         Err(problem) => problem_json(&problem),
     }
@@ -67,6 +67,12 @@ fn text(vitals: &Vitals) -> String {
         "gauge",
         "1 when a backup was due two hours ago and was not made.",
         &per_source(&|source| Some(f64::from(u8::from(source.is_overdue)))),
+    );
+    family(
+        "cairn_repository_missing",
+        "gauge",
+        "1 when the repository is not where it was.",
+        &[(String::new(), f64::from(u8::from(vitals.is_repository_missing)))],
     );
     let jobs: Vec<(String, f64)> = vitals
         .jobs

@@ -112,7 +112,11 @@ fn an_encrypted_zip_needs_its_passphrase() {
             secret,
         ],
     );
-    assert!(!instance.path("x").exists() && !instance.path("x.part").exists());
+    let left = fs::read_dir(instance.dir.path()).unwrap();
+    let left: Vec<_> = left
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(!left.iter().any(|name| name.starts_with('x')), "{left:?}");
 }
 
 #[test]
@@ -151,4 +155,65 @@ fn a_hostile_archive_leaves_nothing_behind() {
     instance.fails(2, &["import", "text.zip", "--source", "world"]);
     assert_eq!(instance.ok(&["list"]), serde_json::json!([]));
     assert_eq!(fs::read_dir(instance.data().join("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_export_never_overwrites_a_file_of_cairn_itself_nor_one_that_it_was_not_told_to() {
+    let instance = Instance::new();
+    instance.make_world();
+    instance.ok(&["init", "--repository", "./repository"]);
+    instance.ok(&["backup", "world"]);
+    let link = std::os::unix::fs::symlink;
+    link(instance.data(), instance.path("link")).unwrap();
+    link(
+        instance.data().join("catalog.db"),
+        instance.path("to-the-catalog"),
+    )
+    .unwrap();
+    link(instance.data().join("new"), instance.path("to-nothing-yet")).unwrap();
+    let before = (
+        look(&instance.data().join("keys")),
+        look(&instance.path("repository")),
+    );
+    for own in [
+        "data/catalog.db",
+        "data/keys/repository.password",
+        "data/new",
+        "link/catalog.db",
+        "link/keys/new",
+        "to-the-catalog",
+        "world/../data/format",
+        "repository/config",
+    ] {
+        for force in [&["--force"][..], &[]] {
+            let words = ["--json", "export", "latest", "-o", own];
+            let run = instance.run(&[&words, force].concat());
+            assert!(
+                run.code == 20 || (own.starts_with("to-") && run.code == 1),
+                "{own}: {}{}",
+                run.out,
+                run.err
+            );
+        }
+    }
+    instance.fails(1, &["export", "latest", "-o", "to-nothing-yet"]);
+    assert!(!instance.data().join("new").exists());
+    assert_eq!(
+        (
+            look(&instance.data().join("keys")),
+            look(&instance.path("repository"))
+        ),
+        before
+    );
+    instance.ok(&["doctor"]);
+    // What somebody else has called like an unfinished file stays as it is.
+    for name in ["mine", "mine.part"] {
+        fs::write(instance.path(name), b"mine").unwrap();
+    }
+    instance.fails(1, &["export", "latest", "-o", "mine"]);
+    instance.fails(20, &["export", "latest", "-o", "/dev/null", "--force"]);
+    assert_eq!(fs::read(instance.path("mine")).unwrap(), b"mine");
+    instance.ok(&["export", "latest", "-o", "mine", "--force"]);
+    assert_ne!(fs::read(instance.path("mine")).unwrap(), b"mine");
+    assert_eq!(fs::read(instance.path("mine.part")).unwrap(), b"mine");
 }

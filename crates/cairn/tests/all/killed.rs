@@ -243,3 +243,25 @@ fn what_is_due_and_queued_is_done_once_for_cron() {
     let done = instance.ok(&["serve", "--once"]);
     assert_eq!(done["jobs"], 0);
 }
+
+#[test]
+fn what_killed_jobs_left_is_removed_by_the_next_command_that_works() {
+    for next in [
+        &["backup", "world"][..],
+        &["export", "latest", "-o", "out.tar"],
+        &["serve", "--once"],
+    ] {
+        let instance = Instance::new();
+        with_hooks(&instance);
+        instance.ok(&["backup", "world"]);
+        dies(&instance, &["backup", "world"], "hooked");
+        let job = instance.ok(&["jobs"])[0]["id"].as_str().unwrap().to_owned();
+        let scratch = instance.data().join("scratch");
+        for left in [job.as_str(), "of-nobody"] {
+            fs::create_dir_all(scratch.join(left)).unwrap();
+            fs::write(scratch.join(left).join("large"), b"large").unwrap();
+        }
+        instance.ok(next);
+        assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "{next:?}");
+    }
+}

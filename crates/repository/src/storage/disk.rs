@@ -3,6 +3,8 @@
 //! Writing: a temporary file beside the target, length checked, fsync, rename, fsync of the folder, read-only at the end. So a name
 //! that exists has all its bytes, also after a power cut. Temporary names never look like ids; listings pass over them, and a prune
 //! removes those that killed writers left.
+//! Folders come to be when they are first needed, but for one case: where a config was seen, a folder without one is no repository any
+//! more (its disk is not mounted, somebody removed it), and nothing is made or written there.
 //! Folders are 0700 and files 0400, with group bits when the config is readable for its group.
 
 mod changes;
@@ -14,6 +16,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -33,6 +36,8 @@ pub struct Disk {
     changes: Changes,
     /// Folders whose names are durable.
     settled: Mutex<HashSet<PathBuf>>,
+    /// A config was read or written here.
+    was_there: AtomicBool,
 }
 
 fn folder(class: Class) -> &'static str {
@@ -53,6 +58,7 @@ impl Disk {
             root: std::path::absolute(&root).unwrap_or(root),
             changes: Changes::default(),
             settled: Mutex::default(),
+            was_there: AtomicBool::new(false),
         }
     }
 
@@ -80,7 +86,13 @@ impl Disk {
     fn write(&self, class: Class, id: &Id, bytes: &[u8], new: bool) -> Result<()> {
         let target = self.path(class, id);
         let problem = |error| Problem::io(format!("cannot write {}", target.display()), error);
-        let temporary = self.write_temporary(&target, bytes).map_err(problem)?;
+        let temporary = self.write_temporary(&target, bytes).map_err(|error| {
+            if error.kind() == ErrorKind::NotFound && self.is_gone() {
+                gone(&self.root)
+            } else {
+                problem(error)
+            }
+        })?;
         let placed = if new {
             self.changes.link(&temporary, &target)
         } else {
@@ -137,6 +149,11 @@ impl Disk {
         Ok(temporary)
     }
 
+    /// Was there a repository, and is there none now?
+    fn is_gone(&self) -> bool {
+        self.was_there.load(Ordering::Relaxed) && !self.root.join("config").exists()
+    }
+
     /// Makes sure that a folder is there, and will be there after a power cut: it may come from a process that was killed before
     /// its name was durable.
     fn settle_folder(&self, path: &Path, group: bool) -> std::io::Result<()> {
@@ -149,16 +166,25 @@ impl Disk {
             // The config became durable after the root.
             return Ok(());
         }
+        if self.is_gone() {
+            return Err(ErrorKind::NotFound.into());
+        }
         if !is_root && path.starts_with(&self.root) {
             self.settle_folder(above, group)?;
         }
         let mode = if group { 0o770 } else { 0o700 };
-        match self.changes.folder(path, mode) {
+        let mut made = self.changes.folder(path, mode);
+        if made
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        {
+            // What is above was there once, or never: it is made anew, and then this is tried a second and last time.
+            self.settled().retain(|known| !path.starts_with(known));
+            self.settle_folder(above, group)?;
+            made = self.changes.folder(path, mode);
+        }
+        match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.settle_folder(above, group)?;
-                return self.settle_folder(path, group);
-            }
             other => other?,
         }
         // Whatever is there before the sync is durable after it.
@@ -189,6 +215,14 @@ fn folders_in(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
+fn gone(root: &Path) -> Problem {
+    Problem::new(
+        Kind::RepositoryMissing,
+        format!("the repository at {} is gone", root.display()),
+    )
+    .hint("is its disk mounted? Nothing was written in its place")
+}
+
 fn missing(class: Class, path: &Path) -> Problem {
     let problem = Problem::not_found(format!("{} is missing", path.display()));
     if class == Class::Pack {
@@ -208,18 +242,26 @@ impl Storage for Disk {
     }
 
     fn put_new(&self, class: Class, id: &Id, bytes: &[u8]) -> Result<()> {
-        self.write(class, id, bytes, true)
+        self.write(class, id, bytes, true)?;
+        if class == Class::Config {
+            self.was_there.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn get(&self, class: Class, id: &Id) -> Result<Vec<u8>> {
         let path = self.path(class, id);
         let problem = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => missing(class, &path),
+            // Where a folder should be there is something else, or nothing.
+            ErrorKind::NotFound | ErrorKind::NotADirectory => missing(class, &path),
             _ => Problem::io(format!("cannot read {}", path.display()), error),
         };
         let mut file = File::open(&path).map_err(problem)?;
         let mut bytes = Vec::with_capacity(file.metadata().map_err(problem)?.len() as usize);
         file.read_to_end(&mut bytes).map_err(problem)?;
+        if class == Class::Config {
+            self.was_there.store(true, Ordering::Relaxed);
+        }
         Ok(bytes)
     }
 
@@ -255,13 +297,16 @@ impl Storage for Disk {
         let path = self.path(class, id);
         match fs::metadata(&path) {
             Ok(meta) => Ok(Some(stored(*id, &meta))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             Err(error) => Err(Problem::io(format!("cannot look at {}", path.display()), error)),
         }
     }
 
     fn delete(&self, class: Class, id: &Id) -> Result<()> {
         let path = self.path(class, id);
+        if class == Class::Config {
+            self.was_there.store(false, Ordering::Relaxed);
+        }
         match self.changes.remove(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Problem::io(format!("cannot delete {}", path.display()), error))

@@ -275,3 +275,40 @@ fn a_file_that_a_crash_has_torn_is_told_and_mended() {
         assert!(told >= 1, "a torn index or snapshot is an error");
     }
 }
+
+#[test]
+fn a_prune_without_room_to_write_anew_deletes_first_what_needs_no_writing() {
+    let storage = Arc::new(Memory::new());
+    let dynamic: Arc<dyn Storage> = storage.clone();
+    let repository = create(&dynamic);
+    let part: Files = small_files(1).into_iter().step_by(2).collect();
+    let gone = [
+        write(&repository, None, &small_files(1), 1).unwrap().id,
+        write(&repository, None, &small_files(3), 2).unwrap().id,
+    ];
+    write(&repository, None, &part, 3).unwrap();
+    repository.forget(&gone).unwrap();
+    let prune = |repository: &Repository| repository.prune(0, &Progress::new(), &Cancel::new());
+    let mut put_off = 0;
+    for at in 0..40 {
+        let storage: Arc<dyn Storage> = Arc::new(Memory::with(storage.files()));
+        let faulty: Arc<dyn Storage> = Arc::new(Faulty::new(storage, Fault::FailOnce(at, Kind::NoSpace)));
+        let repository = Repository::open(faulty, sample::PASSWORD, options()).unwrap();
+        let done = prune(&repository);
+        assert_eq!(all_snapshots_read(&repository), 1, "at {at}");
+        assert!(is_clean(&repository), "at {at}");
+        let Ok(done) = done else { continue };
+        if done.repack.is_empty() {
+            assert!(
+                !done.delete_unused.is_empty() && done.bytes_repacked == 0,
+                "{done:?}"
+            );
+            assert!(
+                !prune(&repository).unwrap().repack.is_empty(),
+                "the next one does the rest"
+            );
+            put_off += 1;
+        }
+    }
+    assert!(put_off > 0);
+}

@@ -25,4 +25,5 @@ mod read;
 mod sample;
 mod sizes;
 mod storage;
+mod vanished;
 mod write;

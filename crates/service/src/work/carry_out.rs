@@ -30,7 +30,11 @@ pub(crate) struct Watch {
 impl Service {
     /// Takes a job; nothing named = the oldest that may run.
     pub(crate) async fn claim(&self, node: &str, only: Option<&str>) -> Result<Option<JobRow>> {
-        self.alive.show(self.owner())?;
+        if self.alive.show(self.owner())? {
+            // Whoever begins to work removes first what killed ones left lying about.
+            self.reap().await?;
+            self.sweep_scratch().await?;
+        }
         let now = self.now_ms();
         let claim = Claim {
             owner: self.owner(),
@@ -38,7 +42,12 @@ impl Service {
             now_ms: now,
             until_ms: now + LEASE_MS,
         };
-        self.catalog.claim_job(&claim, only).await
+        let claimed = self.catalog.claim_job(&claim, only).await?;
+        if let Some(job) = &claimed {
+            // Of an earlier attempt.
+            self.place.discard_scratch(&job.id)?;
+        }
+        Ok(claimed)
     }
 
     /// Carries a claimed job out; the outcome is stored with it as well.

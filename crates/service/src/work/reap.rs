@@ -59,11 +59,12 @@ impl Service {
         Ok(())
     }
 
-    /// Removes the temporary files of jobs that do not run.
+    /// Removes the temporary files of jobs that are over. Those of a job that is queued again may be its worker's at the next moment: who
+    /// claims it removes them.
     pub(crate) async fn sweep_scratch(&self) -> Result<()> {
         for job in self.place.scratch_jobs()? {
             let row = self.catalog.job(&job).await?;
-            if row.is_none_or(|row| row.state != "running") {
+            if row.is_none_or(|row| !matches!(row.state.as_str(), "running" | "queued" | "waiting")) {
                 self.place.discard_scratch(&job)?;
             }
         }

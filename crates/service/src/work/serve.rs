@@ -43,6 +43,8 @@ pub struct Serving {
     beaten: i64,
     led: i64,
     cared: i64,
+    /// The repository, or the way to it.
+    misses: bool,
 }
 
 impl Service {
@@ -72,6 +74,7 @@ impl Serving {
             beaten: i64::MIN,
             led: i64::MIN,
             cared: i64::MIN,
+            misses: false,
         }
     }
 
@@ -79,6 +82,11 @@ impl Serving {
     pub async fn run(mut self, stop: &Cancel) -> Result<()> {
         self.service.sweep_scratch().await?;
         self.service.sweep_uploads().await?;
+        // Missing or not, it is served: people have to see it.
+        if let Err(problem) = self.service.look_closely().await {
+            tracing::error!("{problem}");
+            self.misses = true;
+        }
         while !stop.is_cancelled() {
             if let Err(problem) = self.turn().await {
                 // The catalog may be away for a moment; what serves does not end for that.
@@ -101,6 +109,7 @@ impl Serving {
             self.beat(now).await?;
             self.service.reap().await?;
             self.settle();
+            self.look_for_the_repository().await;
         }
         if self.roles.scheduler && (now.saturating_sub(self.led) >= 1_000 || now < self.led) {
             self.led = now;
@@ -162,6 +171,17 @@ impl Serving {
         Ok(())
     }
 
+    /// Rows turn missing while nobody asks, too. The log says it once.
+    async fn look_for_the_repository(&mut self) {
+        let looked = self.service.look().await;
+        if let Err(problem) = &looked
+            && !self.misses
+        {
+            tracing::error!("{problem}");
+        }
+        self.misses = looked.is_err();
+    }
+
     async fn claim(&mut self) -> Result<()> {
         while self.jobs.len() < self.roles.workers {
             let service = Arc::clone(&self.service);
@@ -205,6 +225,8 @@ impl Service {
         self.sweep_scratch().await?;
         self.reap().await?;
         self.settle_hooks().await?;
+        // What can be done without it is done, and its absence is the answer.
+        let looked = self.look_closely().await;
         let now = self.now_ms();
         if scheduler
             && self
@@ -232,6 +254,6 @@ impl Service {
             done += 1;
         }
         self.deliver_due().await?;
-        Ok(done)
+        looked.map(|()| done)
     }
 }

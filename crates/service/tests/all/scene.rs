@@ -179,6 +179,10 @@ fn copy_folder(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let into = to.join(entry.file_name());
+        // It is only there to take room.
+        if entry.file_name() == "reserve" {
+            continue;
+        }
         if entry.file_type().unwrap().is_dir() {
             copy_folder(&entry.path(), &into);
         } else {

@@ -174,14 +174,15 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
 
 pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
     "repository" [Repository] |s, _x, _c| s.repository();
-    "make_repository" [Repository] |s, _x, _c| s.make_repository();
+    "expects_repository" [Repository] |s, _x, _c| s.expects_repository();
+    "make_repository" [Repository] |s, _x, _c| s.make_repository(false);
     "kit" [Repository, SeeSecrets] |s, _x, _c| s.kit();
     "check_kit" [Repository] |s, _x, c| async move {
         let password = std::fs::read_to_string(c.root.join("data/keys/repository.password")).unwrap();
         s.check_kit(&password).await
     };
     "is_kit_confirmed" [Repository] |s, _x, _c| s.is_kit_confirmed();
-    "recover" [Repository] |s, _x, _c| async move { s.recover(false, &busy().0, &busy().1).await };
+    "recover" [Repository] |s, _x, _c| async move { s.recover(&service::RecoverRequest::default(), &busy().0, &busy().1).await };
     "verify all" [Repository] |s, _x, _c| async move { s.verify(None, &busy().0, &busy().1).await };
     "check" [Repository] |s, _x, _c| async move { s.check(Level::Structure, &busy().0, &busy().1).await };
     "plan_prune" [Repository] |s, _x, _c| async move { s.plan_prune(false, &busy().0, &busy().1).await };
@@ -238,6 +239,11 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("hold_once", "as begin_once"),
     ("ping", "says nothing but whether the catalog answers"),
     ("vitals", "holds what somebody may see"),
+    (
+        "look",
+        "says nothing but whether the repository is where it was, to whoever opened the instance",
+    ),
+    ("ready", "says nothing but whether work can be done"),
     ("approval_of_link", LINK),
     ("approve_by_link", LINK),
     ("decline_by_link", LINK),
@@ -275,5 +281,8 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("zone", PLAIN),
     ("data", PLAIN),
     ("repository_address", PLAIN),
+    ("is_address_remembered", PLAIN),
+    ("knows_password", PLAIN),
+    ("check_output", PLAIN),
     ("passwords_hashed", PLAIN),
 ];

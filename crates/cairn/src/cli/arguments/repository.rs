@@ -5,10 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The address is remembered: later commands need not name it. A repository that is there already is taken as it is. Where the catalog
+remembers another repository (it may be on a disk that is not mounted), nothing is made without --replace; what would be done is said.")]
 pub(crate) struct Init {
-    /// Where the repository lies: a folder, or s3:https://host/bucket/prefix [default: in the data directory]
+    /// Where the repository lies: a folder, or s3:https://host/bucket/prefix [default: where it was, or in the data directory]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) repository: Option<String>,
+    /// In place of another repository that the catalog remembers; its backups are marked missing
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -24,16 +30,22 @@ pub(crate) enum KitCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The address is remembered: later commands need not name it. A password that was typed or read from --password-file is kept in the data
+directory, for its owner alone; one from the environment or the configuration is not.")]
 pub(crate) struct Recover {
     /// The repository's address, as the kit says
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) repository: String,
-    /// File that holds the repository's password; else CAIRN_REPOSITORY_PASSWORD, or asked for
+    /// File that holds the repository's password; else CAIRN_REPOSITORY_PASSWORD, or it is read from stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
     /// Switch the schedules that are brought back on at once; else they are shown and stay off
     #[arg(long)]
     pub(crate) schedules: bool,
+    /// In place of another repository that the catalog remembers; backups that are only there are marked missing
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Subcommand)]
