@@ -14,6 +14,7 @@ mod document;
 mod entry;
 mod id;
 mod job;
+mod lacks;
 mod lapse;
 mod limit;
 mod manifest;
@@ -42,12 +43,13 @@ pub use id::{
     shortest,
 };
 pub use job::{JobKind, JobState};
+pub use lacks::{Ignored, Lacked, Lacks};
 pub use lapse::Lapse;
 pub use limit::{Limit, Newcomer, Per, WhenFull};
 pub use manifest::{Author, Beginning, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, is_part_name};
 pub use nearest::nearest;
 pub use permission::{Denial, Entitlement, Permission, Question, Relation, Role, Scope, Verdict, judge};
-pub use plan::{Action, Counts, Draft, Group, Item, Mode, PLAN_LIFETIME_MS, Plan};
+pub use plan::{Action, Counts, Draft, Group, Item, Mode, PLAN_LIFETIME_MS, Plan, Unsaved};
 pub use policy::{Approval, Change, Channel, Event, Gates, Hook, Hooks, Notify, Policy, Preset, SecretPlace};
 pub use problem::{Kind, Problem, Result};
 pub use progress::{Cancel, Progress, Seen};

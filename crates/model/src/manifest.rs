@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{BackupId, JobId, Kind, Problem, Reason, Result, SourceId};
+use crate::{BackupId, JobId, Kind, Lacks, Problem, Reason, Result, SourceId};
 
 pub const MANIFEST_FILE: &str = "manifest.json";
 const FORMAT: &str = "cairn";
@@ -42,6 +42,9 @@ pub struct Manifest {
     /// What was left out on purpose, for people.
     #[serde(default)]
     pub left_out: Vec<String>,
+    /// What may have been there and is not in the backup, for restores. Manifests of older versions say nothing of it.
+    #[serde(default, skip_serializing_if = "Lacks::is_empty")]
+    pub lacks: Lacks,
     /// What only the source understands.
     #[serde(default)]
     pub facts: Value,
@@ -114,6 +117,7 @@ impl Manifest {
             undoes: None,
             parts: Vec::new(),
             left_out: Vec::new(),
+            lacks: Lacks::default(),
             facts: Value::Null,
         }
     }

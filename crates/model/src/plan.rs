@@ -3,7 +3,8 @@
 //! A source makes a [`Draft`]; the service gives it an id, an expiry and a hash: the [`Plan`].
 //! Rules: *replace* ends in the state of the backup with the fewest changes, *merge* deletes nothing,
 //! *rebuild* deletes everything chosen and creates it anew. Deletions come first.
-//! The hash covers mode, parts, items and the fingerprints of what they would touch, but no time and
+//! What cannot be saved before is named, and decides together with the items.
+//! The hash covers mode, parts, items and the fingerprints of what they would touch, and what cannot be saved, but no time and
 //! no estimate: two plans with one hash do the same to the same things.
 
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,15 @@ impl Group {
     }
 }
 
+/// Something that the restore would delete or overwrite, and that no safety backup can hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsaved {
+    pub part: String,
+    /// How a person calls it; for files the path inside the part.
+    pub name: String,
+    pub why: String,
+}
+
 /// A plan as a source computes it: nothing has been changed, nothing is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
@@ -131,9 +141,27 @@ pub struct Draft {
     pub keep: u64,
     /// What cannot be restored and why, and what a person should know first.
     pub warnings: Vec<String>,
+    /// What would be touched and can be saved by no backup before: the restore is refused, or leaves it alone where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsaved: Vec<Unsaved>,
+    /// It is left alone: that was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_unsaved: bool,
     pub seconds_estimate: u64,
     /// Bytes that will be written.
     pub bytes: u64,
+}
+
+impl Item {
+    /// Does it delete or overwrite something that is there?
+    pub fn touches(&self) -> bool {
+        match self.action {
+            Action::Delete | Action::Update => true,
+            // Made anew in the place of what is there.
+            Action::Create => !self.fingerprint.is_empty(),
+            Action::Keep => false,
+        }
+    }
 }
 
 impl Draft {
@@ -157,6 +185,11 @@ impl Draft {
         self.items
             .iter()
             .any(|item| matches!(item.action, Action::Delete | Action::Update))
+    }
+
+    /// What would be lost: it is in no copy, and nobody asked to leave it alone.
+    pub fn would_lose(&self) -> &[Unsaved] {
+        if self.leaves_unsaved { &[] } else { &self.unsaved }
     }
 
     /// What is done to which part, how often, and to what for example: for people who cannot read every line. In the order of the items.
@@ -197,6 +230,16 @@ impl Draft {
                 field(text.as_bytes());
             }
             field(item.data.to_string().as_bytes());
+        }
+        let fate = if self.leaves_unsaved {
+            "left alone"
+        } else {
+            "unsaved"
+        };
+        for unsaved in &self.unsaved {
+            for text in [fate, &unsaved.part, &unsaved.name] {
+                field(text.as_bytes());
+            }
         }
         hex::encode(hasher.finalize())
     }

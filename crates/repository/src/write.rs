@@ -11,6 +11,7 @@
 mod announce;
 mod assembly;
 mod blobs;
+mod far;
 mod feeder;
 mod packer;
 mod parent;

@@ -1,9 +1,11 @@
 //! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
 
+use std::path::PathBuf;
+
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{BackupId, Cancel, JobId, JobKind, Permission, Problem, Progress, Reason, Result};
+use model::{BackupId, Cancel, JobId, JobKind, Lacks, Permission, Problem, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use sources::{Captured, Context, Sink};
 
@@ -62,6 +64,12 @@ pub struct BackupDone {
     /// The repository came to be with this backup.
     #[serde(skip)]
     pub first: bool,
+    /// What is not in it; see [`model::Manifest::lacks`].
+    #[serde(skip)]
+    pub(crate) lacks: Lacks,
+    /// What is in it and changed while it was read.
+    #[serde(skip)]
+    pub(crate) torn: Vec<PathBuf>,
 }
 
 /// What one capture needs.
@@ -204,6 +212,7 @@ impl Service {
                     job: making.job.to_string(),
                     absent_is_empty: making.reason == Reason::Safety,
                     scratch,
+                    ..Context::default()
                 };
                 let made = capture(&repository, &fill, &making, parent.as_deref(), &version, &cx);
                 Ok((making, made))
@@ -225,6 +234,8 @@ impl Service {
             warnings,
             deleted: Vec::new(),
             first: false,
+            lacks: made.manifest.lacks,
+            torn: made.torn,
         })
     }
 

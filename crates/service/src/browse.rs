@@ -201,13 +201,17 @@ impl Service {
     async fn diff_living(&self, source: &str, tree: Tree, cancel: &Cancel) -> Result<Vec<Difference>> {
         let row = self.source_row(source).await?;
         let opened = self.open_source(&row)?;
-        let cx = Context {
-            cancel: cancel.clone(),
-            now_ms: self.now_ms(),
-            ..Context::default()
-        };
+        let (cancel, now_ms, tree) = (cancel.clone(), self.now_ms(), TreeOf(tree));
         let draft = self
-            .blocking(move || opened.plan(&TreeOf(tree), &Wanted::default(), &cx))
+            .blocking(move || {
+                let cx = Context {
+                    cancel,
+                    now_ms,
+                    recorded: tree.recorded()?.into(),
+                    ..Context::default()
+                };
+                opened.plan(&tree, &Wanted::default(), &cx)
+            })
             .await?;
         let word = |action| match action {
             // The plan says how to go back; this says what has happened since.

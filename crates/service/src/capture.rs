@@ -1,15 +1,16 @@
 //! Fills and commits one snapshot: capture, manifest, snapshot. In this order, and nothing of it when a step fails.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::{
-    Author, Beginning, Content, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta, Result,
+    Author, Beginning, Content, Lacked, Lacks, MANIFEST_FILE, Manifest, ManifestPart, ManifestSource, Meta,
+    Result,
 };
 use repository::{Repository, Settled, SnapshotMeta};
 use sources::{Captured, Context};
 
 use crate::backup::{Capture, Making};
-use crate::joined::{Held, Note, SinkOf};
+use crate::joined::{Books, Held, Note, SinkOf};
 use crate::recover::policy_for_manifest;
 
 pub(crate) struct Made {
@@ -18,6 +19,8 @@ pub(crate) struct Made {
     pub(crate) held: Held,
     /// What is there and not in the backup: it is incomplete.
     pub(crate) lacking: Vec<Note>,
+    /// What is in the backup and changed while it was read.
+    pub(crate) torn: Vec<PathBuf>,
     /// What changed or went while it was read.
     pub(crate) restless: Vec<Note>,
 }
@@ -49,6 +52,7 @@ pub(crate) fn capture(
     let books = sink.books();
     let mut manifest = manifest(making, version, cx.now_ms)?;
     fill_in(&mut manifest, captured, &settled);
+    manifest.lacks = lacks(std::mem::take(&mut manifest.lacks), &books, &sink.left_out);
     manifest.left_out.extend(sink.left_out.iter().map(told));
     let bytes = manifest.encode();
     let meta = manifest_meta(cx.now_ms, bytes.len() as u64);
@@ -60,8 +64,19 @@ pub(crate) fn capture(
         snapshot,
         held: books.held,
         lacking: books.lacking,
-        restless: books.restless,
+        torn: books.changed.iter().map(|(path, _)| path.clone()).collect(),
+        restless: [books.vanished, books.changed].concat(),
     })
+}
+
+/// What a restore of this backup has to know.
+fn lacks(known: Lacks, books: &Books, left_out: &[Note]) -> Lacks {
+    let mut lacks = known;
+    let lacked = |(path, why): &Note| Lacked::new(path, why);
+    lacks.skipped.extend(books.lacking.iter().map(lacked));
+    lacks.vanished.extend(books.vanished.iter().map(lacked));
+    lacks.left_out.extend(left_out.iter().map(lacked));
+    lacks.bounded()
 }
 
 fn told((path, why): &Note) -> String {
@@ -147,5 +162,6 @@ fn fill_in(manifest: &mut Manifest, captured: Captured, settled: &[Settled]) {
         })
         .collect();
     manifest.left_out = captured.left_out;
+    manifest.lacks = captured.lacks;
     manifest.facts = captured.facts;
 }

@@ -144,6 +144,7 @@ impl Shape {
             captured: Captured {
                 parts: manifest.parts.iter().map(part).collect(),
                 left_out: manifest.left_out.clone(),
+                lacks: manifest.lacks.clone(),
                 facts: manifest.facts.clone(),
             },
         })

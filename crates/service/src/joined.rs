@@ -10,9 +10,10 @@ use catalog::jobs::JobRow;
 use catalog::journal::StepRow;
 use model::{Clock, Content, Meta, Problem, Result};
 use repository::{Fate, Tree, Writer};
-use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Sink, Step};
+use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Recorded, Sink, Step};
 use tokio::runtime::Handle;
 
+use crate::recover::manifest_in;
 use crate::restore::superseded_by;
 
 /// A repository's tree, as sources see it.
@@ -24,6 +25,17 @@ fn entry(found: repository::Entry) -> Entry {
         path: found.path,
         meta: found.meta,
         content_id,
+    }
+}
+
+impl TreeOf {
+    /// What its manifest says for restores; nothing when it has none that can be understood.
+    pub(crate) fn recorded(&self) -> Result<Recorded> {
+        let manifest = manifest_in(&self.0)?;
+        Ok(manifest.map_or_else(Recorded::default, |manifest| Recorded {
+            lacks: manifest.lacks,
+            facts: manifest.facts,
+        }))
     }
 }
 
@@ -79,8 +91,10 @@ pub(crate) struct Books {
     pub(crate) held: Held,
     /// What is there and not in the backup: it is incomplete.
     pub(crate) lacking: Vec<Note>,
-    /// What changed or went while it was read.
-    pub(crate) restless: Vec<Note>,
+    /// What was deleted meanwhile.
+    pub(crate) vanished: Vec<Note>,
+    /// What is in the backup, and changed while it was read.
+    pub(crate) changed: Vec<Note>,
 }
 
 impl SinkOf {
@@ -99,7 +113,8 @@ impl SinkOf {
         let mut books = Books {
             held: self.announced,
             lacking: self.skipped.clone(),
-            restless: self.vanished.clone(),
+            vanished: self.vanished.clone(),
+            changed: Vec::new(),
         };
         for unread in self.writer.unread() {
             if unread.fate != Fate::Changed {
@@ -109,7 +124,8 @@ impl SinkOf {
             let note = (unread.path, unread.why);
             match unread.fate {
                 Fate::Unreadable => books.lacking.push(note),
-                Fate::Changed | Fate::Vanished => books.restless.push(note),
+                Fate::Vanished => books.vanished.push(note),
+                Fate::Changed => books.changed.push(note),
             }
         }
         books
@@ -118,6 +134,10 @@ impl SinkOf {
 
 impl Sink for SinkOf {
     fn entry(&mut self, path: &Path, meta: Meta, content: Content, need: Need) -> Result<()> {
+        if is_to_lack(path) {
+            self.skipped(path, "it cannot be read, for a test".to_owned());
+            return Ok(());
+        }
         if meta.is_file() {
             self.announced.files += 1;
             self.announced.bytes += meta.size;
@@ -167,6 +187,17 @@ pub(crate) fn die_if_asked(here: &str) {
 
 #[cfg(not(debug_assertions))]
 pub(crate) fn die_if_asked(_here: &str) {}
+
+/// For tests of what a backup lacks although it looked as if it could be read: this path of the tree.
+#[cfg(debug_assertions)]
+fn is_to_lack(path: &Path) -> bool {
+    std::env::var_os("CAIRN_TEST_LACKS").is_some_and(|lacking| path == Path::new(&lacking))
+}
+
+#[cfg(not(debug_assertions))]
+fn is_to_lack(_path: &Path) -> bool {
+    false
+}
 
 /// The catalog's journal of one job. Used on threads for blocking work only.
 pub(crate) struct JournalOf {

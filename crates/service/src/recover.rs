@@ -11,7 +11,7 @@ use std::path::Path;
 
 use catalog::backups::BackupRow;
 use model::{Cancel, Kind, MANIFEST_FILE, Manifest, Permission, Progress, Result, SourceId};
-use repository::{Repository, Snapshot, Snapshots};
+use repository::{Repository, Snapshot, Snapshots, Tree};
 use serde::Serialize;
 
 pub use policy::RecoveredPolicy;
@@ -246,7 +246,11 @@ fn is_of_the_backup(kind: Kind) -> bool {
 
 /// `None` for a snapshot that is not ours.
 fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
-    let tree = repository.tree(snapshot)?;
+    manifest_in(&repository.tree(snapshot)?)
+        .map_err(|problem| problem.context(format!("snapshot {}", snapshot.id.short())))
+}
+
+pub(crate) fn manifest_in(tree: &Tree) -> Result<Option<Manifest>> {
     let is_file = tree
         .stat(Path::new(MANIFEST_FILE))?
         .is_some_and(|entry| entry.meta.is_file());
@@ -258,16 +262,11 @@ fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Ma
         .open(Path::new(MANIFEST_FILE))?
         .take(64 << 20)
         .read_to_end(&mut bytes);
-    read.map_err(|error| {
-        model::Problem::io(
-            format!("cannot read the manifest of snapshot {}", snapshot.id.short()),
-            error,
-        )
-    })?;
+    read.map_err(|error| model::Problem::io("cannot read the manifest of a backup", error))?;
     match Manifest::decode(&bytes) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(problem) if problem.kind() == Kind::Invalid => Ok(None),
-        Err(problem) => Err(problem.context(format!("snapshot {}", snapshot.id.short()))),
+        Err(problem) => Err(problem),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Restores: plan → safety backup → drift check → apply → verify; and undo.
 //!
 //! Rules: the plan is data with a hash, and the same is carried out that was shown; before anything is replaced, what is there is backed up and
-//! that backup verified; a target that changed since the plan stops the restore; after it the target is compared with the backup, contents and
+//! that backup verified; what it could not hold is not touched (`safety`); a target that changed since the plan stops the restore; after it the target is compared with the backup, contents and
 //! all. An interrupted restore is finished by [`Service::resume`] from its journal. Where the policy wants somebody's approval, the restore
 //! waits for it (`approvals`).
 
@@ -56,6 +56,8 @@ pub struct RestoreRequest {
     pub deep: bool,
     /// Why it may start although no safety backup can be made.
     pub without_safety: Option<String>,
+    /// Leave alone what no safety backup can hold, and restore the rest.
+    pub leave_unsaved: bool,
     /// What somebody typed to confirm it: see [`Service::word_to_type`].
     pub typed: Option<String>,
 }
@@ -138,10 +140,14 @@ impl Service {
             parts: request.parts.clone(),
             paths: request.paths.clone(),
             deep: request.deep,
+            leave_unsaved: request.leave_unsaved,
         };
-        let draft = self
+        let mut draft = self
             .draft(&target, &backup.snapshot, &wanted, progress, cancel)
             .await?;
+        if request.without_safety.is_some() {
+            safety::warn_of_loss(&mut draft);
+        }
         let now = self.now_ms();
         let plan = Plan {
             id: String::new(),
@@ -217,9 +223,12 @@ impl Service {
     ) -> Result<Draft> {
         let (source, tree) = (self.open_target(target).await?, self.tree_of(snapshot).await?);
         let cx = self.context("", progress, cancel);
-        let wanted = wanted.clone();
-        self.blocking(move || source.plan(&TreeOf(tree), &wanted, &cx))
-            .await
+        let (wanted, tree) = (wanted.clone(), TreeOf(tree));
+        self.blocking(move || {
+            let recorded = tree.recorded()?.into();
+            source.plan(&tree, &wanted, &Context { recorded, ..cx })
+        })
+        .await
     }
 
     pub(crate) fn context(&self, job: &str, progress: &Progress, cancel: &Cancel) -> Context {
@@ -228,8 +237,7 @@ impl Service {
             progress: progress.clone(),
             now_ms: self.now_ms(),
             job: job.to_owned(),
-            absent_is_empty: false,
-            scratch: PathBuf::new(),
+            ..Context::default()
         }
     }
 
@@ -263,6 +271,9 @@ impl Service {
                 Problem::new(Kind::Drifted, "the plan has expired").hint("make a new one with --plan")
             );
         }
+        if request.without_safety.is_none() {
+            safety::check_no_loss(&plan.draft)?;
+        }
         let gated = self.check_gates(request, plan, target).await?;
         let order = Order::Restore(RestoreOrder {
             plan: plan.id.clone(),
@@ -273,6 +284,7 @@ impl Service {
                 parts: request.parts.clone(),
                 paths: request.paths.clone(),
                 deep: request.deep,
+                leave_unsaved: plan.draft.leaves_unsaved,
             },
             without_safety: request.without_safety.clone(),
         });

@@ -15,13 +15,17 @@
 //!    killed anywhere, it ends in the state that one undisturbed run would have reached. A step whose
 //!    effect cannot be repeated is recorded as begun *before* its effect.
 //! 4. Before `apply` changes the living thing for the first time it tells the journal so ([`Journal::changing`]).
-//! 5. Everything long looks at `cx.cancel` at least once a second and returns `Kind::Cancelled`.
-//! 6. All calls block; the service makes them on threads of its own.
+//! 5. What the safety backup does not hold is not touched: `find_saved` says where a capture holds the version of a thing that an item of
+//!    the plan would delete or overwrite, and `plan` names beforehand what no capture can hold ([`Draft::unsaved`]).
+//! 6. A backup says nothing about what it lacks ([`Recorded::lacks`]): `plan` keeps what is there now.
+//! 7. Everything long looks at `cx.cancel` at least once a second and returns `Kind::Cancelled`.
+//! 8. All calls block; the service makes them on threads of its own.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use model::{Cancel, Content, Draft, Meta, Mode, Plan, Progress, Result};
+use model::{Cancel, Content, Draft, Item, Lacks, Meta, Mode, Plan, Progress, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::broken_off::{doubts, name_of};
@@ -39,6 +43,17 @@ pub struct Context {
     pub absent_is_empty: bool,
     /// A private folder (0700) for temporary copies; removed after the job.
     pub scratch: PathBuf,
+    /// Of a plan or an apply: what the manifest says of the backup that is restored.
+    pub recorded: Arc<Recorded>,
+}
+
+/// What was written down when a backup was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// What may have been there and is not in the backup.
+    pub lacks: Lacks,
+    /// What its source wanted back; see [`Captured::facts`].
+    pub facts: serde_json::Value,
 }
 
 /// What a part is, before anything is captured.
@@ -88,6 +103,9 @@ pub struct Captured {
     pub parts: Vec<CapturedPart>,
     /// Things that were left out on purpose, for people.
     pub left_out: Vec<String>,
+    /// The patterns that held, part by part, and what else is lacking that the sink was not told.
+    #[serde(default)]
+    pub lacks: Lacks,
     /// What only the source understands and wants back at restore (versions, schema hash, row counts).
     pub facts: serde_json::Value,
 }
@@ -171,6 +189,9 @@ pub struct Wanted {
     pub paths: Vec<PathBuf>,
     /// Compare contents and not only sizes and times.
     pub deep: bool,
+    /// Leave alone what no safety backup can hold; otherwise the plan only names it.
+    #[serde(default)]
+    pub leave_unsaved: bool,
 }
 
 /// A step of an apply, as the journal remembers it.
@@ -262,6 +283,10 @@ pub trait Source: Send + Sync {
     fn capture(&self, parts: &[String], sink: &mut dyn Sink, cx: &Context) -> Result<Captured>;
 
     fn plan(&self, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft>;
+
+    /// Where in the tree of a capture of this source lies what the item would delete or overwrite, in the version that the plan saw;
+    /// nothing when the capture lacks it or holds another version.
+    fn find_saved(&self, item: &Item, capture: &dyn Tree) -> Result<Option<PathBuf>>;
 
     fn apply(
         &self,

@@ -3,29 +3,30 @@
 //! Nouns: each configured path is a *part*, named after its folder. Capture walks it; plan compares it with a backup; apply stages what
 //! differs beside the target and swaps it in.
 //!
-//! Rules: links are never followed; what the ignore rules name is neither captured nor touched by a restore; nothing living is
-//! moved away before what replaces it lies complete beside it.
+//! Rules: links are never followed; what the ignore rules name is neither captured nor touched by a restore, and neither is what cannot
+//! be read, or what the backup was made without; nothing living is moved away before what replaces it lies complete beside it.
 
 mod apply;
 mod beneath;
 mod broken_off;
 mod capture;
 pub mod ignore_rules;
+mod items;
 mod links;
 mod metadata;
 mod owners;
 mod place;
 mod plan;
 mod settings;
+mod staging;
+mod stays;
 pub mod walk;
 
 use std::path::{Path, PathBuf};
 
-use model::{Kind, Problem, Result};
+use model::{Draft, Item, Kind, Problem, Result};
 
 pub use settings::FolderSettings;
-
-use model::Draft;
 
 use crate::guard::Guard;
 use crate::hooks::Programs;
@@ -132,6 +133,10 @@ impl Source for Folder {
 
     fn plan(&self, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
         plan::plan(self, tree, wanted, cx)
+    }
+
+    fn find_saved(&self, item: &Item, capture: &dyn Tree) -> Result<Option<PathBuf>> {
+        items::find_saved(self, item, capture)
     }
 
     fn apply(

@@ -40,7 +40,7 @@ pub use restored::{
     a_backup_restored_to_an_empty_place_is_the_same_thing, a_drifted_thing_is_mended_by_replace,
     a_plan_changes_nothing_and_tells_drift, a_rebuilt_thing_is_the_same_thing,
     a_restore_is_undone_by_what_was_before, merge_deletes_nothing, only_chosen_parts_are_restored,
-    what_was_just_restored_has_an_empty_plan,
+    what_the_safety_backup_lacks_is_noticed, what_was_just_restored_has_an_empty_plan,
 };
 
 /// Everything about a living thing that must come back.
@@ -97,6 +97,7 @@ macro_rules! conforms {
             what_was_just_restored_has_an_empty_plan
             only_chosen_parts_are_restored
             a_restore_is_undone_by_what_was_before
+            what_the_safety_backup_lacks_is_noticed
             a_run_that_is_done_does_nothing_when_it_is_run_again
             a_run_that_breaks_at_any_record_is_finished_by_the_next
             a_run_that_breaks_at_any_reading_is_finished_by_the_next

@@ -14,6 +14,8 @@ mod matching;
 mod plan;
 mod world;
 
+use std::path::PathBuf;
+
 use model::{Draft, Kind, Lapse, Problem, Result};
 use serde_json::json;
 use sources::{Captured, Context, Hold, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
@@ -91,6 +93,10 @@ impl Source for Items {
 
     fn plan(&self, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
         plan::plan(self, tree, wanted, cx)
+    }
+
+    fn find_saved(&self, item: &model::Item, capture: &dyn Tree) -> Result<Option<PathBuf>> {
+        plan::find_saved(item, capture)
     }
 
     fn apply(

@@ -129,6 +129,10 @@ struct RestoreFields {
     /// Compare contents, too, and not only sizes and times.
     #[serde(default)]
     deep: bool,
+    /// Leave alone what no safety backup can hold (the plan names it as `unsaved`) and restore the rest. Otherwise such a
+    /// plan cannot be carried out.
+    #[serde(default)]
+    leave_unsaved: bool,
 }
 
 /// The backups that one may see, the newest first.
@@ -266,6 +270,7 @@ async fn plan_restore(
         }),
         deep: fields.deep,
         without_safety: None,
+        leave_unsaved: fields.leave_unsaved,
         typed: None,
     };
     let cancel = Cancel::new();

@@ -105,16 +105,27 @@ async fn resume_job(Who(service): Who, At(job): At<String>) -> Result<(StatusCod
     Ok(Queued::job(service.ask_resume(Some(&job)).await?))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct UndoFields {
+    /// Leave alone what no safety backup can hold, and take back the rest.
+    #[serde(default)]
+    leave_unsaved: bool,
+}
+
 /// Plans to take a restore back; `POST /api/plans/{plan}/run` carries it out.
-#[utoipa::path(post, path = "/api/jobs/{job}/undo", tag = "restores", params(("job" = String, Path)),
+#[utoipa::path(post, path = "/api/jobs/{job}/undo", tag = "restores", params(("job" = String, Path), UndoFields),
     responses((status = 201, description = "The plan.", body = PlanDocument)))]
 async fn plan_undo(
     Who(service): Who,
     At(job): At<String>,
+    Queried(fields): Queried<UndoFields>,
 ) -> Result<(StatusCode, Json<PlanDocument>), Wrong> {
     let cancel = Cancel::new();
     let gone = WhenGone(cancel.clone());
-    let (_, plan, target) = service.plan_undo(Some(&job), &Progress::new(), &cancel).await?;
+    let (_, plan, target) = service
+        .plan_undo_leaving(Some(&job), fields.leave_unsaved, &Progress::new(), &cancel)
+        .await?;
     drop(gone);
     Ok((
         StatusCode::CREATED,

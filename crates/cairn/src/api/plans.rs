@@ -49,6 +49,10 @@ pub(super) struct PlanDocument {
     bytes: u64,
     seconds_estimate: u64,
     warnings: Vec<String>,
+    /// What the restore would delete or overwrite although no safety backup can hold it.
+    unsaved: Vec<UnsavedItem>,
+    /// It is left alone. Otherwise this plan cannot be carried out while something is `unsaved`.
+    leaves_unsaved: bool,
     /// What has to be sent as `confirm` to carry it out: the exact name of what it would change. `null`: nothing.
     confirm: Option<String>,
     items: Vec<PlanItem>,
@@ -60,6 +64,14 @@ pub(super) struct PlanCounts {
     pub(super) update: u64,
     pub(super) delete: u64,
     pub(super) keep: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct UnsavedItem {
+    part: String,
+    name: String,
+    /// Why it cannot be saved.
+    reason: String,
 }
 
 /// One thing that would change, deletions first.
@@ -93,6 +105,11 @@ pub(super) async fn plan_document(
         name: item.name,
         detail: item.detail,
     };
+    let unsaved = |unsaved: model::Unsaved| UnsavedItem {
+        part: unsaved.part,
+        name: unsaved.name,
+        reason: unsaved.why,
+    };
     Ok(PlanDocument {
         confirm,
         mode: plan.mode.word().to_owned(),
@@ -106,6 +123,8 @@ pub(super) async fn plan_document(
         bytes: plan.draft.bytes,
         seconds_estimate: plan.draft.seconds_estimate,
         warnings: plan.draft.warnings,
+        unsaved: plan.draft.unsaved.into_iter().map(unsaved).collect(),
+        leaves_unsaved: plan.draft.leaves_unsaved,
         items: plan.draft.items.into_iter().map(item).collect(),
         id: plan.id,
         hash: plan.hash,

@@ -89,6 +89,7 @@ pub(super) async fn restore(who: Administrator, Path(job): Path<String>) -> Answ
         mode: Some(Mode::Replace),
         deep: false,
         without_safety: None,
+        leave_unsaved: false,
         typed: None,
     };
     let (plan, target) = who

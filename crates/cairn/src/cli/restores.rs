@@ -24,6 +24,7 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
         }),
         deep: words.deep,
         without_safety: words.without_safety,
+        leave_unsaved: words.leave_unsaved,
         typed: None,
     };
     let asked = &request;
@@ -54,7 +55,9 @@ pub(crate) async fn restore(service: &Service, words: Restore, output: Output) -
 pub(crate) async fn undo(service: &Service, words: &Undo, output: Output) -> Result<u8> {
     let job = words.restore.as_deref();
     let (request, plan, target) = watch(output, |progress, cancel| async move {
-        service.plan_undo(job, &progress, &cancel).await
+        service
+            .plan_undo_leaving(job, words.leave_unsaved, &progress, &cancel)
+            .await
     })
     .await?;
     if words.plan {
@@ -73,7 +76,9 @@ async fn carry_out(
     output: Output,
 ) -> Result<u8> {
     let word = service.word_to_type(plan, target).await?;
-    if plan.draft.is_destructive() && !going.yes {
+    // Nobody confirms what is refused anyway.
+    let is_refused = !plan.draft.would_lose().is_empty() && request.without_safety.is_none();
+    if plan.draft.is_destructive() && !going.yes && !is_refused {
         output.say(&sheet(plan));
         output.confirm(
             "This changes what is there; a safety backup is taken first.",
@@ -174,6 +179,7 @@ pub(super) fn finish_with(done: &Restored, value: &Value, output: Output) -> Res
 /// The shape that scripts rely on.
 fn plan_json(plan: &Plan) -> Value {
     let item = |item: &model::Item| json!({"action": item.action, "kind": item.kind, "name": item.name, "part": item.part, "detail": item.detail});
+    let unsaved = |one: &model::Unsaved| json!({"part": one.part, "name": one.name, "reason": one.why});
     json!({"plan": {
         "id": plan.id,
         "hash": plan.hash,
@@ -183,6 +189,8 @@ fn plan_json(plan: &Plan) -> Value {
         "counts": plan.draft.counts(),
         "seconds_estimate": plan.draft.seconds_estimate,
         "warnings": plan.draft.warnings,
+        "unsaved": plan.draft.unsaved.iter().map(unsaved).collect::<Vec<_>>(),
+        "leaves_unsaved": plan.draft.leaves_unsaved,
         "items": plan.draft.items.iter().map(item).collect::<Vec<_>>(),
     }})
 }
@@ -208,6 +216,12 @@ fn sheet(plan: &Plan) -> String {
         text.push_str(&format!(
             "… and {} more (all with --json)\n",
             plan.draft.items.len() - SHOWN
+        ));
+    }
+    for one in plan.draft.would_lose().iter().take(SHOWN) {
+        text.push_str(&format!(
+            "cannot be saved first: {}/{} ({})\n",
+            one.part, one.name, one.why
         ));
     }
     for warning in &plan.draft.warnings {

@@ -202,6 +202,7 @@ pub(super) async fn restore(
         mode: Some(if truncate { Mode::Replace } else { Mode::Merge }),
         deep: false,
         without_safety: None,
+        leave_unsaved: false,
         // The panel has asked already.
         typed: Some(server.name),
     };

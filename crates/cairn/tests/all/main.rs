@@ -29,6 +29,8 @@ mod people;
 mod problems;
 mod rates;
 mod remembered;
+mod safety;
+mod safety_places;
 mod sending;
 mod served;
 mod vanished;

@@ -1,7 +1,8 @@
 //! The manifest of a backup: written, read, refused.
 
 use model::{
-    Author, BackupId, Beginning, Kind, Manifest, ManifestPart, ManifestSource, Reason, SourceId, is_part_name,
+    Author, BackupId, Beginning, Ignored, Kind, Lacked, Lacks, Manifest, ManifestPart, ManifestSource,
+    Reason, SourceId, is_part_name,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -217,4 +218,49 @@ proptest! {
     fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = Manifest::decode(&bytes);
     }
+}
+
+#[test]
+fn what_a_backup_lacks_stands_in_its_manifest_byte_for_byte() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::{Path, PathBuf};
+
+    let odd = PathBuf::from(OsStr::from_bytes(b"world/\xff"));
+    let lacks = Lacks {
+        skipped: vec![Lacked::new(&odd, "Permission denied")],
+        left_out: vec![Lacked::new(Path::new("world/socket"), "a socket has no content")],
+        ignored: vec![Ignored {
+            part: "world".to_owned(),
+            patterns: vec!["*.log".to_owned()],
+        }],
+        ..Lacks::default()
+    };
+    let mut with = manifest();
+    with.lacks = lacks;
+    let read = Manifest::decode(&with.encode()).unwrap();
+    assert_eq!(read, with);
+    assert_eq!(read.lacks.skipped[0].path(), Some(odd));
+    assert!(Manifest::decode(WRITTEN.as_bytes()).unwrap().lacks.is_empty());
+    let outside = Lacked::new(Path::new("../etc"), "");
+    assert_eq!(outside.path(), None);
+}
+
+#[test]
+fn too_many_lacking_paths_are_told_by_their_folders() {
+    let one = |number: usize| {
+        let path = format!("world/{}/{}/{number}", number % 3, number % 5);
+        Lacked::new(std::path::Path::new(&path), "Permission denied")
+    };
+    let bounded = Lacks {
+        skipped: (0..=Lacks::MOST).map(one).collect(),
+        ..Lacks::default()
+    }
+    .bounded();
+    assert_eq!(bounded.skipped.len(), 15);
+    let folders: Vec<_> = bounded.skipped.iter().filter_map(Lacked::path).collect();
+    assert!((0..=Lacks::MOST).all(|number| {
+        let path = one(number).path().unwrap();
+        folders.iter().any(|folder| path.starts_with(folder))
+    }));
 }

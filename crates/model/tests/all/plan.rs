@@ -1,6 +1,6 @@
 //! Plans: what is counted and what the hash covers.
 
-use model::{Action, Counts, Draft, Item, Mode, PLAN_LIFETIME_MS, Plan};
+use model::{Action, Counts, Draft, Item, Mode, PLAN_LIFETIME_MS, Plan, Unsaved};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -155,4 +155,21 @@ fn a_stored_plan_reads_back_and_expires() {
     let json = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
     assert!(!plan.is_expired(999 + PLAN_LIFETIME_MS) && plan.is_expired(1000 + PLAN_LIFETIME_MS));
+}
+
+#[test]
+fn what_cannot_be_saved_is_part_of_the_plans_hash() {
+    let told = |leaves_unsaved| Draft {
+        unsaved: vec![Unsaved {
+            part: "world".to_owned(),
+            name: "a".to_owned(),
+            why: "Permission denied".to_owned(),
+        }],
+        leaves_unsaved,
+        ..draft()
+    };
+    let hashes = [hash(&draft()), hash(&told(false)), hash(&told(true))];
+    assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+    assert_eq!(told(false).would_lose().len(), 1);
+    assert!(told(true).would_lose().is_empty());
 }

@@ -3,9 +3,8 @@
 //! One thread does this: cutting is several times quicker than what the workers do with the chunks, and reading one file after the other
 //! is what disks like best.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender};
 use model::{Content, Timestamp};
 
 use super::assembly::Slot;
+use super::far;
 use super::shared::{Announced, Shared, lock};
 use super::worker::{self, Block, Job};
 use crate::Id;
@@ -74,8 +74,7 @@ impl Looked {
 
 /// Opens a regular file without following a link, and without waiting for a fifo that took its place.
 pub(super) fn open_file(path: &Path) -> io::Result<(File, Looked)> {
-    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = far::open(path)?;
     let stat = rustix::fs::fstat(&file)?;
     if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile {
         Ok((file, Looked::from(&stat)))

@@ -9,6 +9,7 @@ use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress,
 use repository::Level;
 use sources::{Context, Hold, Journal, Outcome, Request, Source};
 
+use super::safety::named;
 use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP, Target};
 use crate::Service;
 use crate::joined::{JournalOf, TreeOf};
@@ -187,13 +188,24 @@ impl Run<'_> {
             let journal = self.check_unchanged(&plan, journal).await?;
             return Ok((journal, plan, safety));
         }
-        let safety = self.safety_backup(&plan).await?;
+        let mut safety = self.safety_backup(&plan).await?;
         if let Some(changed) = self.check_drift(&plan, Hold::of(&journal).is_some()).await? {
             journal = self
                 .record(journal, PLAN_STEP, serde_json::json!(changed.id))
                 .await?;
             plan = changed;
+            // Nothing was to be changed before it was stopped.
+            if safety.is_none() && self.order.without_safety.is_none() {
+                safety = self.safety_backup(&plan).await?;
+            }
         }
+        if let Some(kept) = self.check_saved(&plan, safety.as_ref()).await? {
+            journal = self
+                .record(journal, PLAN_STEP, serde_json::json!(kept.id))
+                .await?;
+            plan = kept;
+        }
+        let safety = safety.map(|safety| safety.id);
         let journal = self
             .record(journal, SAFETY_STEP, serde_json::json!(safety))
             .await?;
@@ -205,7 +217,7 @@ impl Run<'_> {
         let source = self.service.open_target(&self.order.target).await?;
         let tree = self.service.tree_of(&self.order.snapshot).await?;
         let cx = self.service.context(&self.job.id, self.progress, self.cancel);
-        let (plan, wanted) = (plan.clone(), self.order.wanted.clone());
+        let (plan, wanted, tree) = (plan.clone(), self.order.wanted.clone(), TreeOf(tree));
         self.progress.phase("restoring");
         self.service
             .blocking(move || {
@@ -213,7 +225,8 @@ impl Run<'_> {
                     plan: &plan,
                     wanted: &wanted,
                 };
-                source.apply(&request, &TreeOf(tree), &mut journal, &cx)
+                let recorded = tree.recorded()?.into();
+                source.apply(&request, &tree, &mut journal, &Context { recorded, ..cx })
             })
             .await
     }
@@ -229,7 +242,13 @@ fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome
     );
     let differs = |item: &Item| format!("{}: not as in the backup ({})", item.name, item.detail);
     warnings.extend(left.items.iter().take(20).map(differs));
-    let verified = left.items.is_empty();
+    if plan.draft.leaves_unsaved && !plan.draft.unsaved.is_empty() {
+        let names = named(&plan.draft.unsaved);
+        warnings.push(format!(
+            "left alone, since no safety backup could hold it: {names}"
+        ));
+    }
+    let verified = left.items.is_empty() && left.unsaved.is_empty();
     let state = if verified && warnings.is_empty() {
         "succeeded"
     } else {

@@ -1,7 +1,17 @@
 //! What makes a restore safe: the backup is whole, what is there is backed up, nothing changed since the plan, and the outcome is compared.
+//!
+//! Rule: what the safety backup does not hold is not touched. The plan names beforehand what no backup can hold; and after the safety backup was
+//! made and verified, everything that the plan would delete or overwrite is looked up in it, in the version that the plan saw
+//! ([`Run::check_saved`], which every restore passes). Something that is not there stops the restore before anything is touched, or is left
+//! alone where that was asked for.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use catalog::sources::SourceRow;
-use model::{BackupId, Cancel, Draft, Kind, Mode, Plan, Problem, Progress, Reason, Result};
+use model::{
+    BackupId, Cancel, Draft, Item, Kind, Lacks, Mode, Plan, Problem, Progress, Reason, Result, Unsaved,
+};
 use repository::Level;
 use sources::Wanted;
 
@@ -9,6 +19,79 @@ use super::perform::Run;
 use super::{Target, place};
 use crate::Service;
 use crate::backup::{Making, by_source};
+use crate::joined::TreeOf;
+
+/// Things that are named in a text; the plan has all of them.
+const NAMED: usize = 10;
+
+/// A safety backup that was made and verified.
+pub(super) struct Safety {
+    pub(super) id: String,
+    snapshot: String,
+    source: SourceRow,
+    /// What it could not hold, and why.
+    lacks: Lacks,
+    /// What changed while it was read: it holds no version that there ever was.
+    torn: Vec<PathBuf>,
+}
+
+impl Safety {
+    fn why(&self, item: &Item) -> String {
+        let path = format!("{}/{}", item.part, item.name);
+        let why = self.lacks.paths().find(|lacked| lacked.path == path);
+        why.map_or_else(
+            || "it changed meanwhile, or cannot be read".to_owned(),
+            |lacked| lacked.why.clone(),
+        )
+    }
+}
+
+/// Would the restore lose something that no safety backup can hold?
+pub(super) fn check_no_loss(draft: &Draft) -> Result<()> {
+    match draft.would_lose() {
+        [] => Ok(()),
+        unsaved => Err(not_saved(unsaved)),
+    }
+}
+
+fn not_saved(unsaved: &[Unsaved]) -> Problem {
+    let what = model::counted(unsaved.len() as u64, "thing", "things");
+    let message = format!(
+        "{what} that this restore would delete or overwrite cannot be backed up first: {}; nothing was changed",
+        named(unsaved)
+    );
+    Problem::new(Kind::Refused, message).hint(
+        "make them readable (or stop what is writing there), then try again; or leave them as they are and restore the rest: --leave-unsaved",
+    )
+}
+
+/// The first ones with their reasons, and how many more.
+pub(super) fn named(unsaved: &[Unsaved]) -> String {
+    let one = |unsaved: &Unsaved| format!("{}/{} ({})", unsaved.part, unsaved.name, unsaved.why);
+    let mut names: Vec<String> = unsaved.iter().take(NAMED).map(one).collect();
+    if unsaved.len() > NAMED {
+        names.push(format!("and {} more", unsaved.len() - NAMED));
+    }
+    names.join(", ")
+}
+
+/// For whoever forces the restore: what is in no copy. What nobody can look into stays even then.
+pub(super) fn warn_of_loss(draft: &mut Draft) {
+    let touched: HashSet<(&str, &str)> = draft
+        .items
+        .iter()
+        .filter(|item| item.touches())
+        .map(|item| (item.part.as_str(), item.name.as_str()))
+        .collect();
+    let is_lost = |one: &&Unsaved| touched.contains(&(one.part.as_str(), one.name.as_str()));
+    let lost: Vec<Unsaved> = draft.would_lose().iter().filter(is_lost).cloned().collect();
+    if !lost.is_empty() {
+        let names = named(&lost);
+        draft.warnings.push(format!(
+            "in no copy, and lost when this restore is forced: {names}"
+        ));
+    }
+}
 
 impl Service {
     pub(crate) async fn verify_snapshot(
@@ -38,23 +121,25 @@ impl Service {
         let (name, Target::Dir(dir)) = (place(target), target) else {
             return Err(Problem::internal("not a folder"));
         };
+        // Whatever lies there may be overwritten, also what an ignore file in it names.
+        let settings = serde_json::json!({ "paths": [dir], "ignore_files": false });
         if let Some(row) = self.catalog.source_named(&name).await? {
-            return Ok(row);
+            let settings = settings.to_string();
+            return Ok(SourceRow { settings, ..row });
         }
-        self.insert_source(&name, "folder", &serde_json::json!({ "paths": [dir] }), true)
-            .await
+        self.insert_source(&name, "folder", &settings, true).await
     }
 }
 
 impl Run<'_> {
     /// What would be replaced or deleted is backed up first, and that backup verified.
-    pub(super) async fn safety_backup(&self, plan: &Plan) -> Result<Option<String>> {
+    pub(super) async fn safety_backup(&self, plan: &Plan) -> Result<Option<Safety>> {
         if plan.draft.is_empty() {
             return Ok(None);
         }
         self.progress.phase("safety backup");
         match (self.make_safety().await, &self.order.without_safety) {
-            (Ok(id), _) => Ok(Some(id)),
+            (Ok(safety), _) => Ok(Some(safety)),
             (Err(problem), Some(reason)) if problem.kind() != Kind::Cancelled => {
                 self.service
                     .audit("restore.without-safety", &self.job.id, reason)
@@ -72,7 +157,7 @@ impl Run<'_> {
         }
     }
 
-    async fn make_safety(&self) -> Result<String> {
+    async fn make_safety(&self) -> Result<Safety> {
         let service = self.service;
         let (source, parts) = match &self.order.target {
             Target::Source(id) => (service.source_row(id).await?, self.order.wanted.parts.clone()),
@@ -82,7 +167,7 @@ impl Run<'_> {
         let making = Making {
             id: BackupId::new(&service.options.clock, &service.options.random)?,
             job: self.job.id.parse()?,
-            source,
+            source: source.clone(),
             name: Some("before the restore".to_owned()),
             reason: Reason::Safety,
             undoes: Some(self.job.id.parse()?),
@@ -98,7 +183,99 @@ impl Run<'_> {
             .catalog
             .set_backup_verified(&made.backup.id, service.now_ms())
             .await?;
-        Ok(made.backup.id)
+        Ok(Safety {
+            id: made.backup.id,
+            snapshot: made.backup.snapshot,
+            source,
+            lacks: made.lacks,
+            torn: made.torn,
+        })
+    }
+
+    /// Is everything that the plan would delete or overwrite in the safety backup, in the version that the plan saw? If not, the restore
+    /// ends here, or the answer is a plan that leaves those things alone. Without a safety backup only what was forced goes on.
+    pub(super) async fn check_saved(&self, plan: &Plan, safety: Option<&Safety>) -> Result<Option<Plan>> {
+        if self.order.without_safety.is_none() {
+            check_no_loss(&plan.draft)?;
+        }
+        if !plan.draft.items.iter().any(Item::touches) {
+            return Ok(None);
+        }
+        let unsaved = match safety {
+            Some(safety) => self.unsaved(plan, safety).await?,
+            None if self.order.without_safety.is_some() => return Ok(None),
+            None => {
+                let lost = |item: &Item| (item.touches(), "there is no safety backup".to_owned());
+                plan.draft.items.iter().map(lost).collect()
+            }
+        };
+        let lost: Vec<Unsaved> = plan
+            .draft
+            .items
+            .iter()
+            .zip(&unsaved)
+            .filter(|(_, (is_unsaved, _))| *is_unsaved)
+            .map(|(item, (_, why))| Unsaved {
+                part: item.part.clone(),
+                name: item.name.clone(),
+                why: why.clone(),
+            })
+            .collect();
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        if let Some(reason) = &self.order.without_safety {
+            let detail = format!("{reason} (in no copy: {})", named(&lost));
+            self.service
+                .audit("restore.without-safety", &self.job.id, &detail)
+                .await?;
+            return Ok(None);
+        }
+        if !self.order.wanted.leave_unsaved {
+            return Err(not_saved(&lost));
+        }
+        let mut draft = plan.draft.clone();
+        let mut is_unsaved = unsaved.into_iter().map(|(is_unsaved, _)| is_unsaved);
+        draft.items.retain(|_| !is_unsaved.next().unwrap_or(true));
+        draft.keep += lost.len() as u64;
+        draft.warnings.push(format!(
+            "not in the safety backup, and left alone: {}",
+            named(&lost)
+        ));
+        draft.unsaved.extend(lost);
+        let hash = draft.hash(&plan.backup, &plan.target, plan.mode, &plan.parts);
+        let changed = Plan { hash, ..plan.clone() };
+        self.service.store_plan(changed, draft).await.map(Some)
+    }
+
+    /// For each item of the plan: is what it would touch missing in the safety backup, and why?
+    async fn unsaved(&self, plan: &Plan, safety: &Safety) -> Result<Vec<(bool, String)>> {
+        self.progress.phase("looking it up in the safety backup");
+        let source = self.service.open_source(&safety.source)?;
+        let tree = TreeOf(self.service.tree_of(&safety.snapshot).await?);
+        let (items, torn, cancel) = (
+            plan.draft.items.clone(),
+            safety.torn.iter().cloned().collect::<HashSet<_>>(),
+            self.cancel.clone(),
+        );
+        let missing = self
+            .service
+            .blocking(move || {
+                let is_missing = |item: &Item| {
+                    cancel.check()?;
+                    if !item.touches() {
+                        return Ok(false);
+                    }
+                    let found = source.find_saved(item, &tree)?;
+                    Ok(found.is_none_or(|path| torn.contains(&path)))
+                };
+                items.iter().map(is_missing).collect::<Result<Vec<bool>>>()
+            })
+            .await?;
+        let told = plan.draft.items.iter().zip(missing);
+        Ok(told
+            .map(|(item, missing)| (missing, if missing { safety.why(item) } else { String::new() }))
+            .collect())
     }
 
     /// The plan is computed once more, after the safety backup: is the target still what it was made for? `stopped`: it had to be stopped

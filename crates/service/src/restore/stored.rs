@@ -46,6 +46,7 @@ impl Service {
             mode: Some(plan.mode),
             deep: plan.deep,
             without_safety: None,
+            leave_unsaved: plan.draft.leaves_unsaved,
             typed,
         };
         self.ask_restore(&request, &plan, &target).await

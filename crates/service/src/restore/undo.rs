@@ -20,6 +20,17 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<(RestoreRequest, Plan, Target)> {
+        self.plan_undo_leaving(job, false, progress, cancel).await
+    }
+
+    /// The same; `leave_unsaved`: what no safety backup can hold stays as it is.
+    pub async fn plan_undo_leaving(
+        &self,
+        job: Option<&str>,
+        leave_unsaved: bool,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<(RestoreRequest, Plan, Target)> {
         self.reap().await?;
         let found = match job {
             Some(wanted) => Some(self.job_row(wanted).await?).filter(|row| row.kind == "restore"),
@@ -50,6 +61,7 @@ impl Service {
             mode: Some(Mode::Replace),
             deep: false,
             without_safety: None,
+            leave_unsaved,
             typed: None,
         };
         let (plan, target) = self.plan_restore(&request, progress, cancel).await?;

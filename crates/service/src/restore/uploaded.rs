@@ -95,6 +95,7 @@ impl Service {
             mode: Some(Mode::Replace),
             deep: false,
             without_safety: None,
+            leave_unsaved: false,
             typed: None,
         };
         let (plan, target) = self.plan_restore(&request, progress, cancel).await?;

@@ -21,6 +21,7 @@ fn latest() -> RestoreRequest {
         mode: None,
         deep: false,
         without_safety: None,
+        leave_unsaved: false,
         typed: Some("world".to_owned()),
     }
 }

@@ -101,6 +101,7 @@ impl House {
             mode: None,
             deep: false,
             without_safety: None,
+            leave_unsaved: false,
             typed: Some("world".to_owned()),
         };
         let (progress, cancel) = (Progress::new(), Cancel::new());

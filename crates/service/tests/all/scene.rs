@@ -51,6 +51,7 @@ pub(crate) fn restore_request(backup: &str, to: Option<&str>) -> RestoreRequest 
         mode: None,
         deep: false,
         without_safety: None,
+        leave_unsaved: false,
         typed: Some("world".to_owned()),
     }
 }

@@ -159,6 +159,7 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "ask_resume" [Restore] |s, x, _c| s.ask_resume(Some(&x.stopped));
     "resume" [Restore] |s, x, _c| async move { s.resume(Some(&x.stopped), &busy().0, &busy().1).await };
     "plan_undo" [Restore, See, Restore] |s, x, _c| async move { s.plan_undo(Some(&x.restored), &busy().0, &busy().1).await };
+    "plan_undo_leaving" [Restore, See, Restore] |s, x, _c| async move { s.plan_undo_leaving(Some(&x.restored), true, &busy().0, &busy().1).await };
     "word_to_type" [See] |s, x, _c| s.word_to_type(&x.plan, &x.target);
     "follow_restore" [Restore] |s, x, _c| async move { s.follow_restore(&x.restored, &busy().0, &busy().1).await };
     "show_approval" [See] |s, x, _c| s.show_approval(&x.request);

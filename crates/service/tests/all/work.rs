@@ -252,6 +252,7 @@ fn a_backup_that_is_deleted_while_it_is_restored_stops_the_restore_truthfully() 
             mode: None,
             deep: false,
             without_safety: None,
+            leave_unsaved: false,
             typed: Some("world".to_owned()),
         };
         let (progress, cancel) = (Progress::new(), Cancel::new());

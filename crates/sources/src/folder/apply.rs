@@ -1,11 +1,13 @@
 //! Puts a backup back into a folder: stage, then swap.
 //!
-//! Nouns: the *staging folder* `.cairn-restore-<job>` lies beside the target on the same file system; in `new/` lies what will come, by
+//! Nouns: the *staging folder* `.cairn-restore-<job>` lies beside the target, or in it (`staging`); in `new/` lies what will come, by
 //! number of the plan's item, in `old/` what was moved away. It is its own journal: an item whose `new/` is gone is in
 //! place, one whose `old/` exists was moved away. So a run that was killed anywhere is finished by running it again.
 //!
 //! Rules: everything new is written, verified and durable before the first thing is moved; the target is untouched when staging fails or is
 //! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
+
+mod swap;
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -17,8 +19,10 @@ use serde_json::{Value, json};
 
 use super::beneath::Place;
 use super::broken_off::disturb_if_asked;
+use super::items::path_of;
 use super::metadata::apply_to_folder;
-use super::plan::{free_bytes, path_of};
+use super::plan::free_bytes;
+use super::staging::{Staging, check_mounts, kept_time, put_back_time, time_of};
 use super::{Folder, Part};
 use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree};
 
@@ -32,19 +36,18 @@ pub(super) fn apply(
     journal: &mut dyn Journal,
     cx: &Context,
 ) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
+    let mut swaps = Vec::new();
     for part in folder.chosen(&request.wanted.parts)? {
-        let items: Vec<&Item> = request
-            .plan
-            .draft
-            .items
-            .iter()
-            .filter(|item| item.part == part.name)
-            .collect();
-        if items.is_empty() {
-            continue;
+        let items = &request.plan.draft.items;
+        let items: Vec<&Item> = items.iter().filter(|item| item.part == part.name).collect();
+        if !items.is_empty() {
+            swaps.push(Swap::new(part, &items, tree, cx)?);
         }
-        let done = Swap::new(part, &items, tree, cx)?.run(journal)?;
+    }
+    swaps.iter().try_for_each(Swap::check_mounts)?;
+    let mut outcome = Outcome::default();
+    for swap in swaps {
+        let done = swap.run(journal)?;
         outcome.applied.create += done.applied.create;
         outcome.applied.update += done.applied.update;
         outcome.applied.delete += done.applied.delete;
@@ -56,10 +59,20 @@ pub(super) fn apply(
 
 struct Swap<'a> {
     part: &'a Part,
-    items: Vec<(usize, Action, PathBuf, bool)>,
+    steps: Vec<Step>,
     tree: &'a dyn Tree,
     cx: &'a Context,
-    staging: PathBuf,
+    staging: Staging,
+}
+
+/// An item of the plan.
+struct Step {
+    number: usize,
+    action: Action,
+    path: PathBuf,
+    is_dir: bool,
+    /// Of what the plan saw there; empty when nothing was.
+    fingerprint: String,
 }
 
 fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Problem {
@@ -69,46 +82,62 @@ fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Problem {
 
 /// Where the staging folder of a job lies.
 pub(super) fn staging_of(part: &Part, job: &str) -> PathBuf {
-    let parent = part.root.parent().unwrap_or(Path::new("/"));
-    let name = part.root.file_name().unwrap_or_default().to_string_lossy();
-    parent.join(format!(".cairn-restore-{job}-{name}"))
+    Staging::of(part, job).dir
 }
 
 impl<'a> Swap<'a> {
     fn new(part: &'a Part, items: &[&Item], tree: &'a dyn Tree, cx: &'a Context) -> Result<Self> {
-        let staging = staging_of(part, &cx.job);
-        let numbered = items
-            .iter()
-            .enumerate()
-            .map(|(number, item)| Ok((number, item.action, path_of(item)?, item.kind == "folder")));
+        let step = |(number, item): (usize, &&Item)| {
+            Ok(Step {
+                number,
+                action: item.action,
+                path: path_of(item)?,
+                is_dir: item.kind == "folder",
+                fingerprint: item.fingerprint.clone(),
+            })
+        };
         Ok(Swap {
             part,
-            items: numbered.collect::<Result<_>>()?,
+            steps: items.iter().enumerate().map(step).collect::<Result<_>>()?,
             tree,
             cx,
-            staging,
+            staging: Staging::of(part, &cx.job),
         })
+    }
+
+    fn check_mounts(&self) -> Result<()> {
+        let moved = self.steps.iter().filter(|step| {
+            let type_changes = step.action == Action::Update && step.fingerprint.contains('-');
+            !step.is_dir || type_changes
+        });
+        let folders = moved.filter_map(|step| step.path.parent()).collect();
+        check_mounts(&self.part.root, &folders)
     }
 
     fn run(&self, journal: &mut dyn Journal) -> Result<Outcome> {
         let key = |step: &str| format!("{step}:{}", self.part.name);
+        let staged = journal.find(&key("staged")).filter(|step| step.done);
+        let is_staged = staged.is_some();
+        let time = staged.map_or_else(|| time_of(&self.part.root), |step| step.data.clone());
         if let Some(step) = journal.find(&key("finished")).filter(|step| step.done) {
             let malformed = |error| Problem::damaged("the journal is malformed").caused_by(error);
             let outcome = Outcome::deserialize(&step.data).map_err(malformed)?;
             // The run that recorded it may have ended before it had cleaned up.
-            return self.clean_up().map(|()| outcome);
+            return self.clean_up(&self.time_after(time)?).map(|()| outcome);
         }
-        let is_staged = journal.find(&key("staged")).is_some_and(|step| step.done);
         // Somebody may have tidied it away since.
-        if !is_staged || self.staging.symlink_metadata().is_err() {
+        if !is_staged || !self.staging.is_there() {
             self.stage().inspect_err(|_| {
                 // The target is untouched; what was staged is worth nothing.
-                let _ = fs::remove_dir_all(&self.staging);
+                let _ = fs::remove_dir_all(&self.staging.dir);
+                if self.staging.is_inside {
+                    put_back_time(&self.part.root, &time);
+                }
             })?;
-            journal.record(&key("staged"), true, Value::Null)?;
+            journal.record(&key("staged"), true, time.clone())?;
             if self.cx.cancel.is_cancelled() {
                 journal.record(&key("staged"), false, Value::Null)?;
-                self.clean_up()?;
+                self.clean_up(&time)?;
             }
             self.cx.cancel.check()?;
         }
@@ -116,15 +145,15 @@ impl<'a> Swap<'a> {
         let outcome = self.swap()?;
         self.finish_folders()?;
         journal.record(&key("finished"), true, json!(outcome))?;
-        self.clean_up().map(|()| outcome)
+        self.clean_up(&self.time_after(time)?).map(|()| outcome)
     }
 
     fn new_place(&self, number: usize) -> PathBuf {
-        self.staging.join("new").join(number.to_string())
+        self.staging.dir.join("new").join(number.to_string())
     }
 
     fn old_place(&self, number: usize) -> PathBuf {
-        self.staging.join("old").join(number.to_string())
+        self.staging.dir.join("old").join(number.to_string())
     }
 
     fn target(&self, relative: &Path) -> PathBuf {
@@ -138,20 +167,26 @@ impl<'a> Swap<'a> {
     /// Writes everything that will come.
     fn stage(&self) -> Result<()> {
         self.cx.progress.phase("staging");
-        if self.staging.exists() {
-            fs::remove_dir_all(&self.staging).map_err(io("cannot remove the unfinished", &self.staging))?;
+        if self.staging.is_there() {
+            fs::remove_dir_all(&self.staging.dir)
+                .map_err(io("cannot remove the unfinished", &self.staging.dir))?;
         }
         let entries: Vec<(PathBuf, PathBuf)> = self
-            .items
+            .steps
             .iter()
-            .filter(|(_, action, _, is_dir)| *action != Action::Delete && !is_dir)
-            .map(|(number, _, path, _)| (self.part.tree.join(path), PathBuf::from(number.to_string())))
+            .filter(|step| step.action != Action::Delete && !step.is_dir)
+            .map(|step| {
+                (
+                    self.part.tree.join(&step.path),
+                    PathBuf::from(step.number.to_string()),
+                )
+            })
             .collect();
         self.check_space(&entries)?;
         for dir in [
-            self.staging.clone(),
-            self.staging.join("new"),
-            self.staging.join("old"),
+            self.staging.dir.clone(),
+            self.staging.dir.join("new"),
+            self.staging.dir.join("old"),
         ] {
             let parent = dir.parent().unwrap_or(Path::new("/"));
             fs::create_dir_all(parent).map_err(io("cannot make", parent))?;
@@ -162,7 +197,7 @@ impl<'a> Swap<'a> {
         }
         self.tree.materialize(
             &Materialize {
-                into: self.staging.join("new"),
+                into: self.staging.dir.join("new"),
                 entries,
             },
             self.cx,
@@ -193,11 +228,11 @@ impl<'a> Swap<'a> {
 
     /// Only when something living will be moved away: what replaces it must survive a power cut.
     fn make_durable(&self) -> Result<()> {
-        if self.items.iter().all(|(_, action, ..)| *action == Action::Create) {
+        if self.steps.iter().all(|step| step.action == Action::Create) {
             return Ok(());
         }
-        let dir = fs::File::open(&self.staging).map_err(io("cannot open", &self.staging))?;
-        rustix::fs::syncfs(&dir).map_err(|error| io("cannot write through", &self.staging)(error.into()))
+        let dir = fs::File::open(&self.staging.dir).map_err(io("cannot open", &self.staging.dir))?;
+        rustix::fs::syncfs(&dir).map_err(|error| io("cannot write through", &self.staging.dir)(error.into()))
     }
 
     /// Moves the old away and the new into place, item by item; each move is idempotent.
@@ -208,43 +243,20 @@ impl<'a> Swap<'a> {
             // A new folder to unpack into has no item of its own in the plan.
             fs::create_dir_all(&self.part.root).map_err(io("cannot make", &self.part.root))?;
         }
-        self.cx.progress.expect(self.items.len() as u64, 0);
-        for (number, action, relative, is_dir) in &self.items {
-            disturb_if_asked(&number.to_string(), self.cx);
+        self.cx.progress.expect(self.steps.len() as u64, 0);
+        for step in &self.steps {
+            disturb_if_asked(&step.number.to_string(), self.cx);
             self.check_cancel(&outcome)?;
-            if self.change(*number, *action, relative, *is_dir)? {
-                outcome.applied.add(*action);
-            } else {
-                outcome.skipped.push(Skipped {
-                    name: format!("{}/{}", self.part.name, relative.display()),
-                    why: "a folder is in its place, with files in it that are left alone".to_owned(),
-                });
+            match self.change(step)? {
+                None => outcome.applied.add(step.action),
+                Some(left) => outcome.skipped.push(Skipped {
+                    name: format!("{}/{}", self.part.name, step.path.display()),
+                    why: left.why().to_owned(),
+                }),
             }
             self.cx.progress.items(1);
         }
         Ok(outcome)
-    }
-
-    /// `false`: something is in the way that must stay.
-    fn change(&self, number: usize, action: Action, relative: &Path, is_dir: bool) -> Result<bool> {
-        let target = self.target(relative);
-        let place = match Place::below(&self.part.root, relative) {
-            // What it lay in is gone, or is no folder any more, by an earlier item or run.
-            Err(error) if action == Action::Delete && is_gone(&error) => return Ok(true),
-            other => other.map_err(io("cannot reach", &target))?,
-        };
-        let done = match (action, is_dir) {
-            (Action::Delete, true) => remove_empty(&place),
-            (Action::Delete, false) => self.move_away(number, &place),
-            (_, true) => self.make_folder(number, &place),
-            (_, false) => match place.is_filled() {
-                Ok(true) => return Ok(false),
-                Ok(false) => self.move_in(number, &place),
-                Err(error) => Err(error),
-            },
-        };
-        done.map(|()| true)
-            .map_err(io("cannot put into place or remove", &target))
     }
 
     /// Truthful: from here on the target is neither the old nor the new.
@@ -255,55 +267,20 @@ impl<'a> Swap<'a> {
         let message = format!(
             "cancelled half-way: {} of {} changes of “{}” are in place",
             so_far.applied.changes(),
-            self.items.len(),
+            self.steps.len(),
             self.part.name
         );
         Err(Problem::new(Kind::Cancelled, message).hint("resume the restore to finish it, or undo it"))
     }
 
-    fn move_away(&self, number: usize, place: &Place) -> std::io::Result<()> {
-        let old = self.old_place(number);
-        if old.symlink_metadata().is_ok() {
-            return Ok(());
-        }
-        match place.move_to(&old) {
-            // Moved already, by an earlier item or run.
-            Err(error) if is_gone(&error) => Ok(()),
-            other => other,
-        }
-    }
-
-    fn move_in(&self, number: usize, place: &Place) -> std::io::Result<()> {
-        let new = self.new_place(number);
-        if new.symlink_metadata().is_err() {
-            return Ok(());
-        }
-        match place.is_folder()? {
-            Some(true) => remove_empty(place)?,
-            Some(false) => self.move_away(number, place)?,
-            None => {}
-        }
-        disturb_if_asked(&format!("{number}-half"), self.cx);
-        place.take_from(&new)
-    }
-
-    fn make_folder(&self, number: usize, place: &Place) -> std::io::Result<()> {
-        match place.is_folder()? {
-            Some(true) => return Ok(()),
-            Some(false) => self.move_away(number, place)?,
-            None => {}
-        }
-        place.make_folder()
-    }
-
     /// Mode, owner and times of folders, deepest first: also of those in which something was changed.
     fn finish_folders(&self) -> Result<()> {
         let mut folders: Vec<PathBuf> = Vec::new();
-        for (_, action, relative, is_dir) in &self.items {
-            if *is_dir && *action != Action::Delete {
-                folders.push(relative.clone());
+        for step in &self.steps {
+            if step.is_dir && step.action != Action::Delete {
+                folders.push(step.path.clone());
             }
-            folders.extend(relative.parent().map(Path::to_path_buf));
+            folders.extend(step.path.parent().map(Path::to_path_buf));
         }
         folders.sort_unstable_by(|a, b| b.cmp(a));
         folders.dedup();
@@ -322,8 +299,24 @@ impl<'a> Swap<'a> {
         Ok(())
     }
 
-    fn clean_up(&self) -> Result<()> {
-        remove_staging(&self.staging)
+    /// The time that the target itself has in the end: as in the backup when something in it was changed, or what it was before.
+    fn time_after(&self, before: Value) -> Result<Value> {
+        let is_root = |path: &Path| path.as_os_str().is_empty();
+        let changed = |step: &Step| is_root(&step.path) || step.path.parent().is_some_and(is_root);
+        if is_root(&self.part.tree) || !self.steps.iter().any(changed) {
+            return Ok(before);
+        }
+        let entry = self.tree.stat(&self.part.tree)?;
+        Ok(entry.map_or(before, |entry| kept_time(entry.meta.mtime)))
+    }
+
+    /// `time` is what the target itself gets when something was staged in it.
+    fn clean_up(&self, time: &Value) -> Result<()> {
+        remove_staging(&self.staging.dir)?;
+        if self.staging.is_inside {
+            put_back_time(&self.part.root, time);
+        }
+        Ok(())
     }
 }
 
@@ -334,24 +327,6 @@ pub(super) fn remove_staging(staging: &Path) -> Result<()> {
             Err(io("cannot remove", staging)(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// Nothing is there, or what lay above it is no folder any more.
-fn is_gone(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-    )
-}
-
-/// What the ignore rules leave out stays, and so does the folder that it is in.
-fn remove_empty(place: &Place) -> std::io::Result<()> {
-    // No folder any more: an earlier run has put a file in its place.
-    use std::io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
-    match place.remove_folder() {
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => Ok(()),
-        other => other,
     }
 }
 

@@ -10,11 +10,25 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 /// Only to go through, not to read.
 const WAY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+const FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// Opens a living file below the root to be read, however deep it lies.
+pub(super) fn open_living(root: &Path, relative: &Path) -> Result<File> {
+    match rustix::fs::openat(CWD, root.join(relative), FILE, Mode::empty()) {
+        // The kernel takes no longer path at once.
+        Err(Errno::NAMETOOLONG) => Place::below(root, relative)?.open_file(),
+        other => Ok(File::from(other?)),
+    }
+}
 
 pub(super) struct Place {
     parent: OwnedFd,
@@ -59,13 +73,28 @@ impl Place {
         })
     }
 
+    /// What is there at this moment.
+    pub(super) fn stat(&self) -> Result<Option<Stat>> {
+        match rustix::fs::statat(&self.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            other => Ok(Some(other?)),
+        }
+    }
+
+    /// Opens a file to be read; neither a link nor a fifo that took its place holds anybody up.
+    pub(super) fn open_file(&self) -> Result<File> {
+        Ok(File::from(rustix::fs::openat(
+            &self.parent,
+            &self.name,
+            FILE,
+            Mode::empty(),
+        )?))
+    }
+
     /// Nothing, or whether it is a folder.
     pub(super) fn is_folder(&self) -> Result<Option<bool>> {
-        match rustix::fs::statat(&self.parent, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode) == FileType::Directory)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let stat = self.stat()?;
+        Ok(stat.map(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory))
     }
 
     /// A folder with something in it.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use model::{Action, Draft, Item, Result};
 
 use super::apply::{remove_staging, staging_of};
-use super::plan::{fingerprint, is_as_then, path_of};
+use super::items::{fingerprint, is_as_then, path_of};
 use super::walk::{WalkOptions, entry_meta, walk};
 use super::{Folder, Part};
 use crate::{Context, Doubt, Journal, Request, Tree, doubts, name_of};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model::{Content, Kind, Meta, Problem, Result};
+use model::{Content, Ignored, Kind, Meta, Problem, Result};
 
 use super::ignore_rules::IgnoreRules;
 use super::walk::{WalkOptions, Walked, root_meta, walk};
@@ -51,7 +51,7 @@ pub(super) fn capture(
     sink: &mut dyn Sink,
     cx: &Context,
 ) -> Result<Captured> {
-    let mut walks = Vec::new();
+    let (mut walks, mut ignored) = (Vec::new(), Vec::new());
     for part in folder.chosen(wanted)? {
         if cx.absent_is_empty && part.root.symlink_metadata().is_err() {
             sink.entry(&part.tree, Meta::dir(), Content::None, Need::Required)?;
@@ -60,9 +60,11 @@ pub(super) fn capture(
         }
         let root = root_meta(&part.root)?;
         sink.entry(&part.tree, root.clone(), Content::None, Need::Required)?;
+        let options = options(folder, part, cx)?;
+        ignored.extend(patterns(part, &options.ignore));
         let walked = walk(
             &part.root,
-            &options(folder, part, cx)?,
+            &options,
             &mut |path: &Path, meta: Meta, content: Content| {
                 sink.entry(&part.tree.join(path), meta, content, Need::MayLack)
             },
@@ -78,6 +80,7 @@ pub(super) fn capture(
             .map_or(Ok(()), |root| check_still_there(part, root))?;
         captured.parts.push(captured_part(part, walked, &lacking));
     }
+    captured.lacks.ignored = ignored;
     captured.left_out = folder
         .settings
         .ignore
@@ -85,6 +88,13 @@ pub(super) fn capture(
         .map(|pattern| format!("what matches {pattern}"))
         .collect();
     Ok(captured)
+}
+
+fn patterns(part: &Part, rules: &IgnoreRules) -> Option<Ignored> {
+    (!rules.patterns().is_empty()).then(|| Ignored {
+        part: part.name.clone(),
+        patterns: rules.patterns().to_vec(),
+    })
 }
 
 fn tell(part: &Part, walked: &Walked, sink: &mut dyn Sink) {

@@ -18,6 +18,7 @@ pub struct IgnoreRules {
     root: PathBuf,
     rules: Gitignore,
     empty: bool,
+    patterns: Vec<String>,
 }
 
 impl IgnoreRules {
@@ -27,14 +28,15 @@ impl IgnoreRules {
             root: PathBuf::new(),
             rules: Gitignore::empty(),
             empty: true,
+            patterns: Vec::new(),
         }
     }
 
     /// Patterns of the settings, then those of the files in the folder's root.
     pub fn new(root: &Path, patterns: &[String], with_files: bool) -> Result<Self> {
-        let mut builder = GitignoreBuilder::new(root);
+        let mut rules = Building::below(root);
         for pattern in patterns {
-            add(&mut builder, pattern, "the source's settings")?;
+            rules.add(pattern, "the source's settings")?;
         }
         if with_files {
             for name in FILES {
@@ -47,18 +49,25 @@ impl IgnoreRules {
                     let text =
                         text.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
                     text.lines()
-                        .try_for_each(|line| add(&mut builder, line, &path.display().to_string()))?;
+                        .try_for_each(|line| rules.add(line, &path.display().to_string()))?;
                 }
             }
         }
-        let rules = builder
-            .build()
-            .map_err(|error| Problem::invalid(format!("the ignore patterns are not usable: {error}")))?;
-        Ok(IgnoreRules {
-            root: root.to_path_buf(),
-            empty: rules.is_empty(),
-            rules,
-        })
+        rules.finish()
+    }
+
+    /// The patterns that held when a backup was made, as its manifest names them.
+    pub fn recorded(patterns: &[String]) -> Result<Self> {
+        let mut rules = Building::below(Path::new("/"));
+        for pattern in patterns {
+            rules.add(pattern, "the manifest of the backup")?;
+        }
+        rules.finish()
+    }
+
+    /// All of them, in the order in which they count.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
     }
 
     /// Is the entry at this path (relative to the root) left out by a rule of its own? Its parents are asked by who walks.
@@ -80,9 +89,42 @@ impl IgnoreRules {
     }
 }
 
-fn add(builder: &mut GitignoreBuilder, line: &str, place: &str) -> Result<()> {
-    builder.add_line(None, line).map(|_| ()).map_err(|error| {
-        Problem::invalid(format!("“{line}” in {place} is not an ignore pattern: {error}"))
-            .hint("the syntax is that of .gitignore")
-    })
+struct Building {
+    root: PathBuf,
+    builder: GitignoreBuilder,
+    patterns: Vec<String>,
+}
+
+impl Building {
+    fn below(root: &Path) -> Self {
+        Building {
+            root: root.to_path_buf(),
+            builder: GitignoreBuilder::new(root),
+            patterns: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, line: &str, place: &str) -> Result<()> {
+        self.builder.add_line(None, line).map_err(|error| {
+            Problem::invalid(format!("“{line}” in {place} is not an ignore pattern: {error}"))
+                .hint("the syntax is that of .gitignore")
+        })?;
+        if !line.trim().is_empty() && !line.starts_with('#') {
+            self.patterns.push(line.to_owned());
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<IgnoreRules> {
+        let rules = self
+            .builder
+            .build()
+            .map_err(|error| Problem::invalid(format!("the ignore patterns are not usable: {error}")))?;
+        Ok(IgnoreRules {
+            root: self.root,
+            empty: rules.is_empty(),
+            rules,
+            patterns: self.patterns,
+        })
+    }
 }

@@ -1,30 +1,40 @@
 //! What a restore would do to a folder.
 //!
 //! The living folder and the backup are walked side by side. Kind, size, times, mode, owner, attributes, link targets and which names are
-//! one file decide; contents only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
-//! that would touch something.
+//! one file decide; contents only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is
+//! there goes into every item that would touch something.
+//!
+//! What stays whatever the backup holds (`stays`): what cannot be looked into, and what the backup was made without. What could not be
+//! read by a safety backup is named in the draft; asked to, the plan leaves it alone.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
-use std::ops::Bound;
-use std::os::unix::ffi::OsStrExt;
+mod compare;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use model::{Action, Draft, FileKind, Item, MANIFEST_FILE, Meta, Mode, Problem, Result};
-use serde_json::json;
+use model::{Action, Draft, Item, MANIFEST_FILE, Meta, Mode, Problem, Result, Unsaved};
 
+use super::beneath::open_living;
 use super::capture::options;
 use super::ignore_rules::IgnoreRules;
-use super::links::regrouped;
-use super::walk::{open_living, walk};
+use super::items::{data, detail, fingerprint, word};
+use super::stays::{Stays, WasLacking};
+use super::walk::{Walked, walk};
 use super::{Folder, Part};
 use crate::{Context, Entry, Tree, Wanted};
+use compare::Change;
 
 /// Rough speed for the estimate: bytes a second.
 const SPEED: u64 = 200 << 20;
+/// Warnings of one sort that are written out.
+const TOLD: usize = 20;
 
 pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
-    let mut draft = Draft::default();
+    let mut draft = Draft {
+        leaves_unsaved: wanted.leave_unsaved,
+        ..Draft::default()
+    };
+    let lacking = WasLacking::of(&cx.recorded.lacks)?;
     for part in held(folder, tree, wanted, &mut draft)? {
         let comparison = Comparison {
             part,
@@ -32,6 +42,7 @@ pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Conte
             wanted,
             cx,
             rules: options(folder, part, cx)?.ignore,
+            lacking: &lacking,
         };
         comparison.plan(folder, &mut draft)?;
     }
@@ -85,68 +96,114 @@ struct Comparison<'a> {
     wanted: &'a Wanted,
     cx: &'a Context,
     rules: IgnoreRules,
+    lacking: &'a WasLacking,
 }
 
 type Living = BTreeMap<PathBuf, Meta>;
+type Backup = BTreeMap<PathBuf, Entry>;
 
 impl Comparison<'_> {
     fn plan(&self, folder: &Folder, draft: &mut Draft) -> Result<()> {
-        let living = self.living(folder)?;
+        let (living, walked) = self.living(folder)?;
         let backup = self.backup()?;
-        let without_room: HashSet<&Path> = backup
-            .iter()
-            .filter(|(path, entry)| self.has_no_room(path, entry, &living))
-            .map(|(path, _)| path.as_path())
-            .collect();
-        let restored = backup
-            .iter()
-            .filter(|(path, _)| !without_room.contains(path.as_path()));
-        let regrouped = regrouped(
-            &living,
-            restored.map(|(path, entry)| (path.as_path(), &entry.meta)),
-        );
-        for (path, entry) in &backup {
-            match living.get(path) {
-                None => self.item(draft, Action::Create, path, &entry.meta, None),
-                Some(_) if without_room.contains(path.as_path()) => {
-                    draft.warnings.push(format!(
-                        "{}: a folder that is not in the backup is in its place, and stays",
-                        path.display()
-                    ));
-                    draft.keep += 1;
-                }
-                Some(now) if regrouped.contains(path.as_path()) => {
-                    self.item(draft, Action::Update, path, &entry.meta, Some(now));
-                }
-                Some(now) if self.wanted.mode == Mode::Rebuild && !now.is_dir() => {
-                    self.item(draft, Action::Update, path, &entry.meta, Some(now));
-                }
-                Some(now) if self.is_same(path, now, entry)? => draft.keep += 1,
-                Some(now) => self.item(draft, Action::Update, path, &entry.meta, Some(now)),
-            }
+        let (mut stays, mut notes) = (Stays::default(), Notes::default());
+        self.keep_unseen(&walked, &backup, &mut stays, &mut notes, draft);
+        self.keep_what_was_lacking(&living, &backup, &mut stays, &mut notes);
+        let mut changes = self.changes(&living, &backup, &stays, draft)?;
+        keep(&mut changes, &stays, draft);
+        self.check_readable(&changes, &mut stays, draft)?;
+        // What stays because it cannot be read keeps the folders that it lies in, too.
+        keep(&mut changes, &stays, draft);
+        for change in &changes {
+            self.item(draft, change);
         }
-        if self.wanted.mode != Mode::Merge {
-            for (path, now) in living.iter().rev() {
-                if !backup.contains_key(path) && !path.as_os_str().is_empty() {
-                    self.item(draft, Action::Delete, path, now, Some(now));
-                }
-            }
-        }
+        notes.add_unsaved(draft, &self.part.name);
+        notes.tell(draft);
         self.warn_about_space(draft);
         Ok(())
     }
 
-    /// A merge deletes nothing, so a folder with something in it does not make way for a file.
-    fn has_no_room(&self, path: &Path, entry: &Entry, living: &Living) -> bool {
-        let above = (Bound::Excluded(path), Bound::Unbounded);
-        let is_filled = || {
-            living
-                .range::<Path, _>(above)
-                .next()
-                .is_some_and(|(next, _)| next.starts_with(path))
-        };
-        let is_folder = living.get(path).is_some_and(Meta::is_dir);
-        self.wanted.mode == Mode::Merge && is_folder && !entry.meta.is_dir() && is_filled()
+    /// What the walk could not look at, or into, stays: nobody knows what it is.
+    fn keep_unseen(
+        &self,
+        walked: &Walked,
+        backup: &Backup,
+        stays: &mut Stays,
+        notes: &mut Notes,
+        draft: &mut Draft,
+    ) {
+        let is_meant = |path: &Path| self.is_chosen(path) || self.is_above_a_chosen(path);
+        for (path, why) in walked.skipped.iter().filter(|(path, _)| is_meant(path)) {
+            stays.fix(path, why);
+            match self.would_stay(path, backup) {
+                Some(note) => notes.add(path, &note),
+                None => self.name_unsaved(draft, path, why),
+            }
+        }
+        for (path, why) in walked.left_out.iter().filter(|(path, _)| is_meant(path)) {
+            stays.fix(path, why);
+            let below = compare::is_or_lies_below(backup, path);
+            if backup.get(path).is_some_and(|entry| !entry.meta.is_dir()) {
+                self.name_unsaved(draft, path, why);
+            } else if below || self.wanted.mode != Mode::Merge {
+                notes.add(path, why);
+            }
+        }
+    }
+
+    /// Why nothing would be done to this place anyway.
+    fn would_stay(&self, path: &Path, backup: &Backup) -> Option<String> {
+        let mut below = compare::from(backup, path).take_while(|(found, _)| found.starts_with(path));
+        let is_known = below.any(|(found, entry)| found != path || !entry.meta.is_dir());
+        if is_known {
+            return None;
+        }
+        let was_lacking = self.lacking.why(&self.part.tree.join(path), true);
+        let merges = self.wanted.mode == Mode::Merge && !backup.contains_key(path);
+        was_lacking.or_else(|| merges.then(|| "it cannot be read".to_owned()))
+    }
+
+    fn keep_what_was_lacking(&self, living: &Living, backup: &Backup, stays: &mut Stays, notes: &mut Notes) {
+        if self.wanted.mode == Mode::Merge {
+            return;
+        }
+        for (path, meta) in living {
+            if path.as_os_str().is_empty() || backup.contains_key(path) || stays.is_fixed(path) {
+                continue;
+            }
+            if let Some(why) = self.lacking.why(&self.part.tree.join(path), meta.is_dir()) {
+                notes.add(path, &why);
+                stays.fix(path, why);
+            }
+        }
+    }
+
+    /// Can everything that would be deleted or overwritten be read, so that a safety backup can hold it?
+    fn check_readable(&self, changes: &[Change<'_>], stays: &mut Stays, draft: &mut Draft) -> Result<()> {
+        for change in changes {
+            if !change.now.is_some_and(|now| now.is_file() && now.size > 0) {
+                continue;
+            }
+            self.cx.cancel.check()?;
+            // What is gone by now makes the plan differ when it is computed again.
+            if let Err(error) = open_living(&self.part.root, change.path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                self.name_unsaved(draft, change.path, &error.to_string());
+                if self.wanted.leave_unsaved {
+                    stays.fix(change.path, error.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn name_unsaved(&self, draft: &mut Draft, path: &Path, why: &str) {
+        draft.unsaved.push(Unsaved {
+            part: self.part.name.clone(),
+            name: path.display().to_string(),
+            why: why.to_owned(),
+        });
     }
 
     fn is_chosen(&self, relative: &Path) -> bool {
@@ -163,10 +220,12 @@ impl Comparison<'_> {
             .any(|path| path.starts_with(&full) && *path != full)
     }
 
-    fn living(&self, folder: &Folder) -> Result<Living> {
+    fn living(&self, folder: &Folder) -> Result<(Living, Walked)> {
         let mut living = Living::new();
         match self.part.root.symlink_metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(living),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok((living, Walked::default()));
+            }
             Err(error) => {
                 return Err(Problem::io(
                     format!("cannot look at {}", self.part.root.display()),
@@ -189,78 +248,17 @@ impl Comparison<'_> {
             &self.part.root,
             &options(folder, self.part, self.cx)?,
             &mut |path, meta, _| {
-                let is_staging = path.components().count() == 1 && is_staging(path);
-                if !is_staging && (self.is_chosen(path) || self.is_above_a_chosen(path)) {
+                if self.is_chosen(path) || self.is_above_a_chosen(path) {
                     living.insert(path.to_path_buf(), meta);
                 }
                 Ok(())
             },
         )?;
-        match walked.skipped.first() {
-            None => Ok(living),
-            Some((path, why)) => Err(Problem::new(
-                model::Kind::Io,
-                format!("{} cannot be read: {why}", self.part.root.join(path).display()),
-            )
-            .hint("a restore must know what is there; mend that first, or choose other paths with --path")),
-        }
+        Ok((living, walked))
     }
 
-    fn backup(&self) -> Result<BTreeMap<PathBuf, Entry>> {
-        let mut found = BTreeMap::new();
-        let top = self.tree.stat(&self.part.tree)?.ok_or_else(|| {
-            Problem::not_found(format!("the backup holds no part “{}”", self.part.name))
-                .hint("`cairn show` lists the parts of a backup")
-        })?;
-        if self.part.tree != Path::new("") && self.is_chosen(Path::new("")) {
-            found.insert(PathBuf::new(), top);
-        }
-        let mut open = vec![self.part.tree.clone()];
-        while let Some(dir) = open.pop() {
-            self.cx.cancel.check()?;
-            for entry in self.tree.list(&dir)? {
-                let relative = entry
-                    .path
-                    .strip_prefix(&self.part.tree)
-                    .unwrap_or(&entry.path)
-                    .to_path_buf();
-                let (chosen, above) = (self.is_chosen(&relative), self.is_above_a_chosen(&relative));
-                if self.rules.leaves_out(&relative, entry.meta.is_dir()) || !(chosen || above) {
-                    continue;
-                }
-                if entry.meta.is_dir() {
-                    open.push(entry.path.clone());
-                }
-                found.insert(relative, entry);
-            }
-        }
-        match self.wanted.paths.iter().find(|path| {
-            path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())
-        }) {
-            None => Ok(found),
-            Some(path) => Err(
-                Problem::not_found(format!("“{}” is not in this backup", path.display()))
-                    .hint("`cairn ls` lists what is"),
-            ),
-        }
-    }
-
-    fn is_same(&self, relative: &Path, now: &Meta, entry: &Entry) -> Result<bool> {
-        let then = &entry.meta;
-        if self.is_above_a_chosen(relative) && now.is_dir() && then.is_dir() {
-            return Ok(true);
-        }
-        let same = is_as_then(now, then);
-        if !same || !self.wanted.deep || !now.is_file() {
-            return Ok(same);
-        }
-        let path = self.part.root.join(relative);
-        let mut file = open_living(&path)
-            .map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
-        self.tree.same_content(&entry.path, &mut file, self.cx)
-    }
-
-    fn item(&self, draft: &mut Draft, action: Action, relative: &Path, meta: &Meta, now: Option<&Meta>) {
+    fn item(&self, draft: &mut Draft, change: &Change<'_>) {
+        let (action, meta) = (change.action, change.meta());
         if action != Action::Delete && meta.is_file() {
             draft.bytes = draft.bytes.saturating_add(meta.size);
         }
@@ -268,10 +266,10 @@ impl Comparison<'_> {
             action,
             part: self.part.name.clone(),
             kind: word(meta).to_owned(),
-            name: relative.display().to_string(),
-            detail: detail(action, meta, now),
-            fingerprint: now.map(fingerprint).unwrap_or_default(),
-            data: json!({ "path": hex::encode(relative.as_os_str().as_bytes()) }),
+            name: change.path.display().to_string(),
+            detail: detail(action, meta, change.now),
+            fingerprint: change.now.map(fingerprint).unwrap_or_default(),
+            data: data(change.path),
         });
     }
 
@@ -289,22 +287,60 @@ impl Comparison<'_> {
     }
 }
 
-/// The relative path that an item is about.
-pub(super) fn path_of(item: &Item) -> Result<PathBuf> {
-    let text = item
-        .data
-        .get("path")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default();
-    let bytes =
-        hex::decode(text).map_err(|_| Problem::damaged("a stored plan names a path that cannot be read"))?;
-    Ok(PathBuf::from(OsStr::from_bytes(&bytes)))
+/// Takes away the changes of what stays.
+fn keep(changes: &mut Vec<Change<'_>>, stays: &Stays, draft: &mut Draft) {
+    changes.retain(|change| {
+        let is_needed = |now: &Meta| stays.needs(change.path, now, change.then);
+        let is_fixed = stays.is_fixed(change.path);
+        let is_kept = is_fixed || change.now.is_some_and(is_needed);
+        if is_kept && !is_fixed && change.then.is_some() {
+            draft.warnings.push(format!(
+                "{}: a folder with things in it that stay is in its place, and stays",
+                change.path.display()
+            ));
+        }
+        draft.keep += u64::from(is_kept && change.now.is_some());
+        !is_kept
+    });
 }
 
-/// Folders that an apply made.
-pub(super) fn is_staging(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.as_bytes().starts_with(b".cairn-restore-"))
+/// Notes about what stays: the first ones, and how many more.
+#[derive(Default)]
+struct Notes {
+    told: Vec<String>,
+    more: u64,
+}
+
+impl Notes {
+    fn add(&mut self, path: &Path, why: &str) {
+        if self.told.len() < TOLD {
+            self.told
+                .push(format!("{}: {why}; it stays as it is", path.display()));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// What is left alone because that was asked for.
+    fn add_unsaved(&mut self, draft: &Draft, part: &str) {
+        let unsaved = draft.unsaved.iter().filter(|one| one.part == part);
+        for one in unsaved.filter(|_| draft.leaves_unsaved) {
+            self.add(
+                Path::new(&one.name),
+                &format!("no backup can hold it first ({})", one.why),
+            );
+        }
+    }
+
+    fn tell(self, draft: &mut Draft) {
+        draft.warnings.extend(self.told);
+        if self.more > 0 {
+            let more = model::counted(self.more, "more thing stays", "more things stay");
+            draft
+                .warnings
+                .push(format!("{more} as they are, for the same reasons"));
+        }
+    }
 }
 
 /// Free bytes of the file system on which the folder lies, or will lie.
@@ -312,60 +348,4 @@ pub(super) fn free_bytes(path: &Path) -> Option<u64> {
     let existing = path.ancestors().find(|path| path.exists())?;
     let stat = rustix::fs::statvfs(existing).ok()?;
     Some(stat.f_bavail * stat.f_frsize)
-}
-
-/// Everything but the contents.
-pub(super) fn is_as_then(now: &Meta, then: &Meta) -> bool {
-    let owner = |meta: &Meta| {
-        rustix::process::geteuid()
-            .is_root()
-            .then_some((meta.uid, meta.gid))
-    };
-    let is_link = matches!(now.kind, FileKind::Symlink { .. });
-    now.kind == then.kind
-        && (is_link || now.mode == then.mode)
-        && now.size == then.size
-        && now.mtime == then.mtime
-        && owner(now) == owner(then)
-        && now.xattrs == then.xattrs
-}
-
-fn word(meta: &Meta) -> &'static str {
-    match meta.kind {
-        FileKind::File => "file",
-        FileKind::Dir => "folder",
-        FileKind::Symlink { .. } => "link",
-        FileKind::BlockDevice { .. } | FileKind::CharDevice { .. } => "device",
-        FileKind::Fifo => "fifo",
-        FileKind::Socket => "socket",
-    }
-}
-
-/// By which a living thing is known again.
-pub(super) fn fingerprint(meta: &Meta) -> String {
-    let Meta {
-        size,
-        mtime,
-        inode,
-        mode,
-        ..
-    } = meta;
-    // A folder's own time changes with every file in it; its items tell that.
-    if meta.is_dir() {
-        format!("{mode:o}")
-    } else {
-        format!("{size}-{}.{}-{inode}-{mode:o}", mtime.seconds, mtime.nanos)
-    }
-}
-
-fn detail(action: Action, meta: &Meta, now: Option<&Meta>) -> String {
-    let size = |meta: &Meta| model::Size(meta.size).to_string();
-    match (action, now) {
-        (Action::Update, Some(now)) if now.kind != meta.kind => format!("{} → {}", word(now), word(meta)),
-        (Action::Update, Some(now)) if now.size != meta.size => format!("{} → {}", size(now), size(meta)),
-        (Action::Update, Some(now)) if now.mtime != meta.mtime => "changed since".to_owned(),
-        (Action::Update, Some(_)) => "mode, owner, attributes or hard links".to_owned(),
-        _ if meta.is_file() => size(meta),
-        _ => String::new(),
-    }
 }

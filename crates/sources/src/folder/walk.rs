@@ -18,18 +18,19 @@ mod look;
 mod tests;
 mod way;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use model::{Cancel, Content, Meta, Problem, Result};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 
 use super::ignore_rules::IgnoreRules;
 use super::owners::Owners;
 use batch::{Batch, Visitor};
 use descent::Descent;
+
+/// How the folders begin in which a restore prepares what will come. They are never part of what is walked.
+pub(super) const STAGING: &[u8] = b".cairn-restore-";
 
 /// So many entries are looked at on the caller's own thread before it gets help.
 const ALONE: usize = 256;
@@ -115,11 +116,4 @@ pub fn walk(root: &Path, options: &WalkOptions, visit: &mut Visit<'_>) -> Result
         }
     }
     ahead::walk(descent, &mut visitor)
-}
-
-/// Opens a living file for reading without following a link.
-pub fn open_living(path: &Path) -> std::io::Result<impl Read + use<>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let handle = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
-    Ok(File::from(handle))
 }

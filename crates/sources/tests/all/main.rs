@@ -12,6 +12,7 @@ mod folder_parts;
 mod folder_places;
 mod folder_random;
 mod folder_scene;
+mod folder_stays;
 mod folder_walk;
 mod folder_worlds;
 mod guard;

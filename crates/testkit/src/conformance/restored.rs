@@ -1,7 +1,7 @@
 //! What a restore promises: the same thing again, in every mode, for everything or for chosen parts, and back.
 
-use model::{Mode, Result};
-use sources::{Context, Wanted};
+use model::{Action, Mode, Problem, Result};
+use sources::{Context, Tree, Wanted};
 
 use super::scene::{MODES, Scene, assert_same, capture, changes, context, in_mode, is_of, only, parts, plan};
 use super::{Kept, Worlds};
@@ -163,5 +163,43 @@ fn undo<W: Worlds>(scene: &Scene<'_, W>, mode: Mode) -> Result<()> {
         &undoing,
     )?;
     assert_same(&scene.look(), &scene.before, &format!("{mode:?}, undone"));
+    Ok(())
+}
+
+pub fn what_the_safety_backup_lacks_is_noticed<W: Worlds>(worlds: &W) -> Kept {
+    for mode in MODES {
+        let scene = Scene::drifted(worlds, in_mode(mode))?;
+        let source = worlds.source(&scene.world);
+        let before = Context {
+            absent_is_empty: true,
+            ..context()
+        };
+        let safety = capture(&*source, &[], &before)?;
+        for item in scene.plan.draft.items.iter().filter(|item| item.touches()) {
+            let when = format!("{mode:?}: {:?} {}/{}", item.action, item.part, item.name);
+            let Some(path) = source.find_saved(item, &safety)? else {
+                return Err(Problem::internal(format!(
+                    "{when} is not found in a backup of what is there"
+                )));
+            };
+            assert!(safety.stat(&path)?.is_some(), "{when} is said to lie at {path:?}");
+            let lacking = safety.without(&path);
+            assert_eq!(
+                source.find_saved(item, &lacking)?,
+                None,
+                "{when}, in a backup without it"
+            );
+            let was_there = scene
+                .captured
+                .contains_key(&format!("{}/{}", item.part, item.name));
+            if item.action == Action::Delete && mode == Mode::Replace && !was_there {
+                assert_eq!(
+                    source.find_saved(item, &scene.tree)?,
+                    None,
+                    "{when}, in a backup from before it came to be"
+                );
+            }
+        }
+    }
     Ok(())
 }

@@ -70,6 +70,11 @@ pub(super) fn capture(
     Ok(captured)
 }
 
+/// Where a living item lies in the tree.
+pub(super) fn place(part: &str, id: u64) -> PathBuf {
+    PathBuf::from(part).join(format!("{id:06}.json"))
+}
+
 fn put(part: &str, items: &[Item], sink: &mut dyn Sink) -> Result<CapturedPart> {
     let mut bytes = 0;
     sink.entry(Path::new(part), Meta::dir(), Content::None, Need::Required)?;
@@ -77,7 +82,7 @@ fn put(part: &str, items: &[Item], sink: &mut dyn Sink) -> Result<CapturedPart> 
         let text = serde_json::to_vec(item)
             .map_err(|error| Problem::internal("an item cannot be written").caused_by(error))?;
         bytes += text.len() as u64;
-        let path = PathBuf::from(part).join(format!("{:06}.json", item.id));
+        let path = place(part, item.id);
         let meta = Meta::file(text.len() as u64);
         let content = Content::Stream {
             open: Box::new(move || Ok(Box::new(Cursor::new(text)))),

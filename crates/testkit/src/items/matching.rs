@@ -37,16 +37,20 @@ pub(super) fn backup(tree: &dyn Tree, cx: &Context) -> Result<ById> {
         }
         for entry in tree.list(Path::new(part))? {
             cx.cancel.check()?;
-            let mut text = String::new();
-            let damaged = || Problem::damaged(format!("{} is no item", entry.path.display()));
-            tree.open(&entry.path)?
-                .read_to_string(&mut text)
-                .map_err(|error| damaged().caused_by(error))?;
-            let item: Item = serde_json::from_str(&text).map_err(|error| damaged().caused_by(error))?;
+            let item = read(tree, &entry.path)?;
             found.insert(item.id, item);
         }
     }
     Ok(found)
+}
+
+pub(super) fn read(tree: &dyn Tree, path: &Path) -> Result<Item> {
+    let mut text = String::new();
+    let damaged = || Problem::damaged(format!("{} is no item", path.display()));
+    tree.open(path)?
+        .read_to_string(&mut text)
+        .map_err(|error| damaged().caused_by(error))?;
+    serde_json::from_str(&text).map_err(|error| damaged().caused_by(error))
 }
 
 pub(super) fn pairs(then: &ById, now: &ById) -> Pairs {

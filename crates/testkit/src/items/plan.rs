@@ -1,13 +1,14 @@
 //! What a restore would do to a world of items: deletions with children first, creations with parents first, changes.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use model::{Action, Draft, Mode, Result};
 use serde_json::json;
 use sources::{Context, Tree, Wanted};
 
-use super::matching::{ById, Pairs, backup, in_order, is_same, living, pairs, translated};
-use super::{Item, Items, chosen};
+use super::matching::{self, ById, Pairs, backup, in_order, is_same, living, pairs, translated};
+use super::{Item, Items, capture, chosen};
 
 pub(super) fn plan(source: &Items, tree: &dyn Tree, wanted: &Wanted, cx: &Context) -> Result<Draft> {
     let parts = chosen(&wanted.parts)?;
@@ -104,8 +105,24 @@ impl Comparison {
     }
 }
 
+fn fingerprint(now: &Item) -> String {
+    format!("{}/{}/{:?}/{:?}", now.name, now.text, now.parent, now.refers)
+}
+
+/// The file of the living item, when it holds it as the plan saw it.
+pub(super) fn find_saved(item: &model::Item, capture: &dyn Tree) -> Result<Option<PathBuf>> {
+    let Some(id) = item.data["living"].as_u64() else {
+        return Ok(None);
+    };
+    let path = capture::place(&item.part, id);
+    if capture.stat(&path)?.is_none() {
+        return Ok(None);
+    }
+    let held = matching::read(capture, &path)?;
+    Ok((fingerprint(&held) == item.fingerprint).then_some(path))
+}
+
 fn planned(action: Action, item: &Item, living: Option<&Item>) -> model::Item {
-    let fingerprint = |now: &Item| format!("{}/{}/{:?}/{:?}", now.name, now.text, now.parent, now.refers);
     model::Item {
         action,
         part: item.part.clone(),

@@ -33,6 +33,13 @@ impl MemoryTree {
         self.0.keys().cloned().collect()
     }
 
+    /// The same without this entry and what lies in it.
+    #[must_use]
+    pub fn without(&self, gone: &Path) -> Self {
+        let rest = self.0.iter().filter(|(path, _)| !path.starts_with(gone));
+        MemoryTree::new(rest.map(|(path, node)| (path.clone(), node.clone())).collect())
+    }
+
     fn node(&self, path: &Path) -> Result<&Node> {
         self.0
             .get(path)

@@ -42,9 +42,12 @@ pub(crate) struct Restore {
     /// Carry out this plan, made by --plan, and no other
     #[arg(long, value_name = "HASH")]
     pub(crate) approved: Option<String>,
-    /// Restore although no safety backup can be made; says why, and is audited
+    /// Restore although no safety backup can be made, or although it lacks something; says why, and is audited
     #[arg(long, value_name = "REASON")]
     pub(crate) without_safety: Option<String>,
+    /// Leave alone what cannot be read and therefore not be saved first, and restore the rest [default: refuse]
+    #[arg(long, conflicts_with = "without_safety")]
+    pub(crate) leave_unsaved: bool,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -64,6 +67,9 @@ pub(crate) struct Undo {
     /// Show what would be done and stop
     #[arg(long)]
     pub(crate) plan: bool,
+    /// Leave alone what cannot be read and therefore not be saved first, and take back the rest [default: refuse]
+    #[arg(long)]
+    pub(crate) leave_unsaved: bool,
     #[command(flatten)]
     pub(crate) going: Going,
 }

@@ -1,7 +1,8 @@
 //! Looks at one entry after the other, in order.
 
-use std::ffi::{CStr, OsString};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use model::Result;
@@ -11,7 +12,10 @@ use rustix::io::Errno;
 use super::batch::{Batch, Found};
 use super::levels::Levels;
 use super::way::Way;
-use super::{WalkOptions, Walked, look};
+use super::{STAGING, WalkOptions, Walked, look};
+
+/// `PATH_MAX`, with its ending zero.
+const LONGEST_PATH: usize = 4096;
 
 pub(super) struct Descent<'a> {
     options: &'a WalkOptions,
@@ -93,7 +97,8 @@ impl<'a> Descent<'a> {
         let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let is_dir = kind == FileType::Directory;
-        if self.options.ignore.matches(self.way.relative(), is_dir) {
+        let is_staging = is_dir && name.to_bytes().starts_with(STAGING);
+        if is_staging || self.options.ignore.matches(self.way.relative(), is_dir) {
             self.seen.ignored += 1;
             return Ok(None);
         }
@@ -106,6 +111,11 @@ impl<'a> Descent<'a> {
             FileType::Socket => {
                 self.leave_out("a socket has no content");
                 return Ok(None);
+            }
+            // The kernel takes no longer path at once; the open folder is a shorter way to it.
+            _ if self.way.full().as_os_str().len() >= LONGEST_PATH => {
+                let folder = format!("/proc/self/fd/{}", dir.as_raw_fd());
+                xattrs = look::xattrs(&Path::new(&folder).join(OsStr::from_bytes(name.to_bytes())));
             }
             _ => xattrs = look::xattrs(self.way.full()),
         }

@@ -1,0 +1,184 @@
+//! The living folder and the backup, side by side: which changes lead from one to the other.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use model::{Action, Draft, Meta, Mode, Problem, Result};
+
+use super::super::beneath::open_living;
+use super::super::items::is_as_then;
+use super::super::links::regrouped;
+use super::super::stays::Stays;
+use super::{Backup, Comparison, Living};
+use crate::Entry;
+
+/// A path that is to change.
+pub(super) struct Change<'a> {
+    pub(super) action: Action,
+    pub(super) path: &'a Path,
+    /// What will be there.
+    pub(super) then: Option<&'a Meta>,
+    pub(super) now: Option<&'a Meta>,
+}
+
+impl<'a> Change<'a> {
+    /// What it is about: what will be there, or what goes.
+    pub(super) fn meta(&self) -> &'a Meta {
+        self.then
+            .or(self.now)
+            .expect("a change is made of something that is there now or then")
+    }
+}
+
+/// The entries from this path on, in order.
+pub(super) fn from<'a, T>(
+    entries: &'a BTreeMap<PathBuf, T>,
+    path: &Path,
+) -> impl Iterator<Item = (&'a PathBuf, &'a T)> {
+    entries.range::<Path, _>((Bound::Included(path), Bound::Unbounded))
+}
+
+pub(super) fn is_or_lies_below<T>(entries: &BTreeMap<PathBuf, T>, path: &Path) -> bool {
+    from(entries, path)
+        .next()
+        .is_some_and(|(found, _)| found.starts_with(path))
+}
+
+impl Comparison<'_> {
+    /// What differs and does not stay: what will come from the top down, then deletions from the bottom up.
+    pub(super) fn changes<'a>(
+        &self,
+        living: &'a Living,
+        backup: &'a Backup,
+        stays: &Stays,
+        draft: &mut Draft,
+    ) -> Result<Vec<Change<'a>>> {
+        let without_room: HashSet<&Path> = backup
+            .iter()
+            .filter(|(path, entry)| self.has_no_room(path, entry, living))
+            .map(|(path, _)| path.as_path())
+            .collect();
+        let restored = backup
+            .iter()
+            .filter(|(path, _)| !without_room.contains(path.as_path()));
+        let regrouped = regrouped(
+            living,
+            restored.map(|(path, entry)| (path.as_path(), &entry.meta)),
+        );
+        let mut changes = Vec::new();
+        for (path, entry) in backup {
+            let (path, now) = (path.as_path(), living.get(path));
+            let action = match now {
+                _ if stays.is_fixed(path) => Action::Keep,
+                None => Action::Create,
+                Some(_) if without_room.contains(path) => {
+                    draft.warnings.push(format!(
+                        "{}: a folder that is not in the backup is in its place, and stays",
+                        path.display()
+                    ));
+                    Action::Keep
+                }
+                Some(_) if regrouped.contains(path) => Action::Update,
+                Some(now) if self.wanted.mode == Mode::Rebuild && !now.is_dir() => Action::Update,
+                Some(now) if self.is_same(path, now, entry)? => Action::Keep,
+                Some(_) => Action::Update,
+            };
+            if action == Action::Keep {
+                draft.keep += u64::from(now.is_some());
+            } else {
+                changes.push(Change {
+                    action,
+                    path,
+                    then: Some(&entry.meta),
+                    now,
+                });
+            }
+        }
+        if self.wanted.mode != Mode::Merge {
+            changes.extend(deletions(living, backup));
+        }
+        Ok(changes)
+    }
+
+    /// A merge deletes nothing, so a folder with something in it does not make way for a file.
+    fn has_no_room(&self, path: &Path, entry: &Entry, living: &Living) -> bool {
+        let above = (Bound::Excluded(path), Bound::Unbounded);
+        let is_filled = || {
+            living
+                .range::<Path, _>(above)
+                .next()
+                .is_some_and(|(next, _)| next.starts_with(path))
+        };
+        let is_folder = living.get(path).is_some_and(Meta::is_dir);
+        self.wanted.mode == Mode::Merge && is_folder && !entry.meta.is_dir() && is_filled()
+    }
+
+    pub(super) fn backup(&self) -> Result<Backup> {
+        let mut found = Backup::new();
+        let top = self.tree.stat(&self.part.tree)?.ok_or_else(|| {
+            Problem::not_found(format!("the backup holds no part “{}”", self.part.name))
+                .hint("`cairn show` lists the parts of a backup")
+        })?;
+        if self.part.tree != Path::new("") && self.is_chosen(Path::new("")) {
+            found.insert(PathBuf::new(), top);
+        }
+        let mut open = vec![self.part.tree.clone()];
+        while let Some(dir) = open.pop() {
+            self.cx.cancel.check()?;
+            for entry in self.tree.list(&dir)? {
+                let relative = entry
+                    .path
+                    .strip_prefix(&self.part.tree)
+                    .unwrap_or(&entry.path)
+                    .to_path_buf();
+                let (chosen, above) = (self.is_chosen(&relative), self.is_above_a_chosen(&relative));
+                if self.rules.leaves_out(&relative, entry.meta.is_dir()) || !(chosen || above) {
+                    continue;
+                }
+                if entry.meta.is_dir() {
+                    open.push(entry.path.clone());
+                }
+                found.insert(relative, entry);
+            }
+        }
+        match self.wanted.paths.iter().find(|path| {
+            path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())
+        }) {
+            None => Ok(found),
+            Some(path) => Err(
+                Problem::not_found(format!("“{}” is not in this backup", path.display()))
+                    .hint("`cairn ls` lists what is"),
+            ),
+        }
+    }
+
+    fn is_same(&self, relative: &Path, now: &Meta, entry: &Entry) -> Result<bool> {
+        let then = &entry.meta;
+        if self.is_above_a_chosen(relative) && now.is_dir() && then.is_dir() {
+            return Ok(true);
+        }
+        let same = is_as_then(now, then);
+        if !same || !self.wanted.deep || !now.is_file() {
+            return Ok(same);
+        }
+        match open_living(&self.part.root, relative) {
+            Ok(mut file) => self.tree.same_content(&entry.path, &mut file, self.cx),
+            // Nobody can tell that it is the same; whether it can be saved is asked of everything that would be touched.
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+fn deletions<'a>(living: &'a Living, backup: &'a Backup) -> impl Iterator<Item = Change<'a>> {
+    let gone = living
+        .iter()
+        .rev()
+        .filter(|(path, _)| !backup.contains_key(*path) && !path.as_os_str().is_empty());
+    gone.map(|(path, now)| Change {
+        action: Action::Delete,
+        path,
+        then: None,
+        now: Some(now),
+    })
+}
