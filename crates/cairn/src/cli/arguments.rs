@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Put back what was there before the last restore that changed something
     Undo(Undo),
-    /// Go on with a restore that was broken off, if nobody has changed since what it would still touch
+    /// Go on with a restore that was broken off, if nothing was changed since
     Resume(Resume),
     /// Answer a request for a restore, or list those that are open
     Approve(Approve),
