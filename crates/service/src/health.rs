@@ -134,9 +134,17 @@ impl Service {
             Err(problem) if problem.kind() == Kind::RepositoryMissing => return Ok(()),
             other => other?,
         };
-        self.tell_of_rows(&step.gone, "gone from the repository").await?;
+        self.tell_of_gone(&step.gone).await?;
+        self.tell_of_damaged(&step.hurt).await
+    }
+
+    pub(crate) async fn tell_of_gone(&self, rows: &[BackupRow]) -> Result<()> {
+        self.tell_of_rows(rows, "gone from the repository").await
+    }
+
+    pub(crate) async fn tell_of_damaged(&self, rows: &[BackupRow]) -> Result<()> {
         let damaged = "no more to be read in the repository (`cairn repository check` names the files)";
-        self.tell_of_rows(&step.hurt, damaged).await
+        self.tell_of_rows(rows, damaged).await
     }
 
     async fn tell_of_rows(&self, rows: &[BackupRow], what: &str) -> Result<()> {

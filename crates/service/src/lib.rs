@@ -59,6 +59,7 @@ pub mod totp;
 mod uploads;
 mod vanished;
 mod verify;
+mod watched;
 pub mod words;
 mod work;
 

@@ -27,7 +27,6 @@ use sources::folder::Folder;
 use sources::{Context, Source, Wanted};
 
 use crate::Service;
-use crate::joined::TreeOf;
 use crate::policy::policy_of;
 use crate::work::Order;
 
@@ -215,10 +214,10 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Draft> {
-        let (source, tree) = (self.open_target(target).await?, self.tree_of(snapshot).await?);
+        let source = self.open_target(target).await?;
         let cx = self.context("", progress, cancel);
         let wanted = wanted.clone();
-        self.blocking(move || source.plan(&TreeOf(tree), &wanted, &cx))
+        self.with_tree(snapshot, move |tree| source.plan(tree, &wanted, &cx))
             .await
     }
 

@@ -76,6 +76,33 @@ impl Checked {
     }
 }
 
+/// What a backup has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Its snapshot is not there.
+    Gone,
+    /// Its snapshot cannot be read.
+    Snapshot,
+    /// Pieces of its content are damaged or missing.
+    Pieces,
+}
+
+impl Loss {
+    pub(crate) fn of_snapshot(problem: &Problem) -> Self {
+        match problem.kind() {
+            Kind::NotFound => Loss::Gone,
+            _ => Loss::Snapshot,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Loss::Gone => "missing",
+            Loss::Snapshot | Loss::Pieces => "damaged",
+        }
+    }
+}
+
 /// What was read of the repository: the findings, the snapshots that there are, and those that cannot be restored whole.
 struct Seen {
     report: Report,
@@ -181,7 +208,7 @@ impl Service {
                 Err(problem) => Err(problem),
             },
         );
-        let (report, state) = match read.await? {
+        let (report, loss) = match read.await? {
             Ok(report) if report.is_clean() => {
                 self.catalog.set_backup_verified(&row.id, self.now_ms()).await?;
                 return Ok(Checked {
@@ -189,23 +216,30 @@ impl Service {
                     ..Checked::default()
                 });
             }
-            Ok(report) => (report, "damaged"),
-            Err(problem) if problem.kind() == Kind::NotFound => {
-                self.catalog.set_backup_state(&row.id, "missing").await?;
-                (Report::default(), "missing")
-            }
-            Err(problem) => {
-                self.catalog.set_backup_state(&row.id, "damaged").await?;
-                (found(&problem), "damaged")
-            }
+            Ok(report) => (report, Loss::Pieces),
+            // What is missing is named with its backup.
+            Err(problem) if problem.kind() == Kind::NotFound => (Report::default(), Loss::Gone),
+            Err(problem) => (found(&problem), Loss::of_snapshot(&problem)),
         };
-        if !report.findings.is_empty() && report.snapshots > 0 {
-            self.catalog.set_backup_hurt(&row.id).await?;
+        self.mark_lost(row, loss).await?;
+        let affected = vec![Affected::of(row, loss.word())];
+        Ok(Checked { report, affected })
+    }
+
+    /// Marks a backup that cannot be restored whole, and tells of it once.
+    async fn mark_lost(&self, row: &BackupRow, loss: Loss) -> Result<()> {
+        match loss {
+            Loss::Pieces => self.catalog.set_backup_hurt(&row.id).await?,
+            Loss::Snapshot | Loss::Gone => self.catalog.set_backup_state(&row.id, loss.word()).await?,
         }
-        Ok(Checked {
-            report,
-            affected: vec![Affected::of(row, state)],
-        })
+        if row.state == loss.word() {
+            return Ok(());
+        }
+        let rows = std::slice::from_ref(row);
+        match loss {
+            Loss::Gone => self.tell_of_gone(rows).await,
+            Loss::Pieces | Loss::Snapshot => self.tell_of_damaged(rows).await,
+        }
     }
 
     /// Compares the repository with itself and with the catalog.
@@ -222,8 +256,11 @@ impl Service {
             look(repository, level, progress, cancel)
         });
         let seen = seen.await?;
-        self.bring_rows_in_step(&rows, &seen.snapshots, progress, cancel)
+        let step = self
+            .bring_rows_in_step(&rows, &seen.snapshots, progress, cancel)
             .await?;
+        self.tell_of_gone(&step.gone).await?;
+        self.tell_of_damaged(&step.hurt).await?;
         let whole: HashMap<String, &Snapshot> = seen
             .snapshots
             .readable
@@ -241,7 +278,7 @@ impl Service {
             match row.state.as_str() {
                 "missing" => affected.push(Affected::of(&row, "missing")),
                 _ if seen.affected.contains(&row.snapshot) => {
-                    self.catalog.set_backup_hurt(&row.id).await?;
+                    self.mark_lost(&row, Loss::Pieces).await?;
                     affected.push(Affected::of(&row, "damaged"));
                 }
                 _ if is_whole && level == Level::Data => {
@@ -256,10 +293,10 @@ impl Service {
         Ok((Checked { report, affected }, there))
     }
 
-    /// Damage was found while this snapshot was read: its backup is marked.
-    pub(crate) async fn note_damage(&self, snapshot: &str) -> Result<()> {
+    /// A snapshot was read, and a piece of it is damaged or missing, or its own file is: its backup is marked.
+    pub(crate) async fn note_loss(&self, snapshot: &str, loss: Loss) -> Result<()> {
         match self.catalog.backup_of_snapshot("main", snapshot).await? {
-            Some(row) => self.catalog.set_backup_hurt(&row.id).await,
+            Some(row) => self.mark_lost(&row, loss).await,
             None => Ok(()),
         }
     }

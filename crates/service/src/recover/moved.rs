@@ -49,7 +49,7 @@ impl Service {
         found: &Snapshots,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<()> {
+    ) -> Result<InStep> {
         let known: HashSet<&str> = rows.iter().map(|row| row.snapshot.as_str()).collect();
         let unknown = match absent(rows, found).next() {
             None => Vec::new(),
@@ -61,6 +61,8 @@ impl Service {
             }
         };
         let moved = moved(rows, found, &unknown);
-        self.mark(rows, found, &moved, &mut InStep::default()).await
+        let mut step = InStep::default();
+        self.mark(rows, found, &moved, &mut step).await?;
+        Ok(step)
     }
 }
