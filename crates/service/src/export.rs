@@ -94,14 +94,14 @@ impl Service {
             let snapshot = row.snapshot.clone();
             let work = async move {
                 self.with_tree(&snapshot, move |tree| {
-                cx.progress.phase("exporting");
-                let passphrase = request.passphrase.as_deref();
-                let exported = archive::export(tree, format, passphrase, &mut *out, &cx)?;
-                out.flush()
-                    .map_err(|error| model::Problem::io("cannot write the archive", error))?;
-                Ok(exported)
-            })
-            .await
+                    cx.progress.phase("exporting");
+                    let passphrase = request.passphrase.as_deref();
+                    let exported = archive::export(tree, format, passphrase, &mut *out, &cx)?;
+                    out.flush()
+                        .map_err(|error| model::Problem::io("cannot write the archive", error))?;
+                    Ok(exported)
+                })
+                .await
             };
             async move { value(done(job, row.id, format, work.await?)) }
         })
