@@ -126,6 +126,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Resume(words) => restores::resume(service, &words, output).await,
         Command::Approve(words) => approvals::approve(service, words, output).await,
         Command::Verify(words) => care::verify(service, &words, output).await,
+        Command::Accept(words) => backups::accept(service, &words, output).await,
         Command::Lock(words) => backups::lock(service, &words, true, output).await,
         Command::Unlock(words) => backups::lock(service, &words, false, output).await,
         Command::Rename(words) => backups::rename(service, &words, output).await,

@@ -6,7 +6,7 @@
 use model::Result;
 use sqlx::FromRow;
 
-use crate::backups::{BackupRow, columns};
+use crate::backups::{BackupRow, columns, standing};
 use crate::paging::{After, FEW, Within, granted};
 use crate::{Catalog, problems};
 
@@ -15,8 +15,10 @@ use crate::{Catalog, problems};
 pub struct Which {
     /// A word of `model::Reason`.
     pub reason: Option<String>,
-    /// `ok` or `missing`.
+    /// A word of `backups::STANDINGS`.
     pub state: Option<String>,
+    /// What is missing or damaged left out; not together with a state.
+    pub there: bool,
     /// Safety backups left out.
     pub ordinary: bool,
 }
@@ -36,19 +38,31 @@ macro_rules! page {
             columns!(),
             " FROM backups WHERE ",
             $($lead, " AND ",)*
-            "(created, id) < ($1, $2) AND ($3 = '' OR reason = $3) AND ($4 = '' OR state = $4) \
+            "(created, id) < ($1, $2) AND ($3 = '' OR reason = $3) \
+             AND ($4 = '' OR ($4 = 'there' AND state = 'ok') OR ", standing!(), " = $4) \
              AND (CAST($5 AS BIGINT) = 0 OR reason <> 'safety') ORDER BY created DESC, id DESC LIMIT $6"
         )
+    };
+}
+
+/// Led by `backups_not_ok`, whose texts these are.
+macro_rules! not_ok {
+    () => {
+        concat!(standing!(), " = $4")
     };
 }
 
 const ALL_OF_THEM: &str = page!();
 const OF_SOURCE: &str = page!("source = $7");
 const OF_REASON: &str = page!("reason = $3");
-const NOT_OK: &str = page!("state = $4", "state <> 'ok'");
+const NOT_OK: &str = page!(not_ok!(), "(state <> 'ok' OR lacks > 0 OR suspicion <> '')");
 const GRANTED_MANY: &str = page!(granted!("backups.source"));
 const GRANTED_MANY_OF_REASON: &str = page!("reason = $3", granted!("backups.source"));
-const GRANTED_MANY_NOT_OK: &str = page!("state = $4", "state <> 'ok'", granted!("backups.source"));
+const GRANTED_MANY_NOT_OK: &str = page!(
+    not_ok!(),
+    "(state <> 'ok' OR lacks > 0 OR suspicion <> '')",
+    granted!("backups.source")
+);
 /// All that were granted, sorted.
 const GRANTED_FEW: &str =
     page!("source IN (SELECT source FROM grants WHERE person = $7 AND relation IN ($8, $9))");
@@ -89,17 +103,20 @@ impl Catalog {
     ) -> Result<Vec<BackupRow>> {
         let (reason, state) = (
             which.reason.as_deref().unwrap_or(""),
-            which.state.as_deref().unwrap_or(""),
+            which
+                .state
+                .as_deref()
+                .unwrap_or(if which.there { "there" } else { "" }),
         );
         let text = match within {
             Within::Nowhere => return Ok(Vec::new()),
             Within::Source(_) => OF_SOURCE,
             Within::Granted { .. } if self.granted_few(within).await? => GRANTED_FEW,
             Within::Granted { .. } if !reason.is_empty() => GRANTED_MANY_OF_REASON,
-            Within::Granted { .. } if !matches!(state, "" | "ok") => GRANTED_MANY_NOT_OK,
+            Within::Granted { .. } if !matches!(state, "" | "ok" | "there") => GRANTED_MANY_NOT_OK,
             Within::Granted { .. } => GRANTED_MANY,
             Within::All | Within::Sources if !reason.is_empty() => OF_REASON,
-            Within::All | Within::Sources if !matches!(state, "" | "ok") => NOT_OK,
+            Within::All | Within::Sources if !matches!(state, "" | "ok" | "there") => NOT_OK,
             Within::All | Within::Sources => ALL_OF_THEM,
         };
         let query = sqlx::query_as(text)

@@ -29,23 +29,63 @@ pub struct BackupRow {
     pub verified: Option<i64>,
     pub person: Option<String>,
     pub job: Option<String>,
-    /// `ok`, or `missing` when its snapshot is gone.
+    /// `ok`, `missing` when its snapshot is gone, or `damaged` when not all of it can be read; what people are shown is [`Self::standing`].
     pub state: String,
     /// JSON list of texts.
     pub warnings: String,
+    /// How many entries could not be read.
+    pub lacks: i64,
+    /// Why it is suspicious; empty when it is not.
+    pub suspicion: String,
+    /// When somebody said that it is as it should be.
+    pub accepted: Option<i64>,
+    /// 1: pieces of it were found damaged, and it was not read back whole since.
+    pub hurt: i64,
+    /// JSON object: how much each part holds, as `model::Amount`.
+    pub amounts: String,
+    /// JSON list of the patterns that were given for this backup alone.
+    pub ignored: String,
 }
+
+impl BackupRow {
+    /// How it stands, in one word; the expression `standing!` says the same.
+    pub fn standing(&self) -> &str {
+        match self.state.as_str() {
+            "ok" if self.lacks > 0 => "incomplete",
+            "ok" if !self.suspicion.is_empty() && self.accepted.is_none() => "suspicious",
+            state => state,
+        }
+    }
+
+    /// May others go for it, and is it the one that others are measured by?
+    pub fn is_good(&self) -> bool {
+        self.accepted.is_some() || (self.lacks == 0 && self.suspicion.is_empty())
+    }
+}
+
+/// The words of [`BackupRow::standing`].
+pub const STANDINGS: [&str; 5] = ["ok", "incomplete", "suspicious", "missing", "damaged"];
+
+/// The text of the index `backups_not_ok`, to the letter.
+macro_rules! standing {
+    () => {
+        "CASE WHEN state <> 'ok' THEN state WHEN lacks > 0 THEN 'incomplete' \
+         WHEN suspicion <> '' AND accepted IS NULL THEN 'suspicious' ELSE 'ok' END"
+    };
+}
+pub(crate) use standing;
 
 macro_rules! columns {
     () => {
         "id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, parts, files, bytes, \
-         added_bytes, locked, verified, person, job, state, warnings"
+         added_bytes, locked, verified, person, job, state, warnings, lacks, suspicion, accepted, hurt, amounts, ignored"
     };
 }
 pub(crate) use columns;
 
 const INSERT: &str = "INSERT INTO backups (id, source, source_name, kind, repository, snapshot, tree, name, reason, created, seconds, \
-    parts, files, bytes, added_bytes, locked, verified, person, job, state, warnings) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+    parts, files, bytes, added_bytes, locked, verified, person, job, state, warnings, lacks, suspicion, accepted, hurt, amounts, ignored) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)";
 const GET: &str = concat!("SELECT ", columns!(), " FROM backups WHERE id = $1");
 const NAMED: &str = concat!(
     "SELECT ",
@@ -76,9 +116,24 @@ const NEWEST: &str = "SELECT id, (SELECT created FROM backups WHERE source = sou
 const SOURCES: &str = "SELECT DISTINCT source FROM backups";
 const SET_LOCKED: &str = "UPDATE backups SET locked = $2 WHERE id = $1";
 const SET_NAME: &str = "UPDATE backups SET name = $2 WHERE id = $1";
-const SET_VERIFIED: &str = "UPDATE backups SET verified = $2 WHERE id = $1";
-const SET_STATE: &str = "UPDATE backups SET state = $2 WHERE id = $1";
-const ALL_MISSING: &str = "UPDATE backups SET state = 'missing' WHERE repository = $1 AND state <> 'missing'";
+/// What was read back whole is there.
+const SET_VERIFIED: &str = "UPDATE backups SET verified = $2, state = 'ok', hurt = 0 WHERE id = $1";
+/// What is gone or damaged is verified no more; and what was found damaged is whole again only once it was read back.
+const SET_STATE: &str = "UPDATE backups SET state = CASE WHEN $2 = 'ok' AND hurt = 1 THEN 'damaged' ELSE $2 END, \
+    verified = CASE WHEN $2 = 'ok' THEN verified ELSE NULL END WHERE id = $1";
+const SET_HURT: &str = "UPDATE backups SET state = 'damaged', hurt = 1, verified = NULL WHERE id = $1";
+const OF_SNAPSHOT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM backups WHERE repository = $1 AND snapshot = $2"
+);
+/// The first acceptance stays.
+const ACCEPT: &str = "UPDATE backups SET accepted = $2 WHERE id = $1 AND accepted IS NULL";
+/// What has another content was not read back yet.
+const SET_SNAPSHOT: &str = "UPDATE backups SET snapshot = $2, tree = $3, \
+    state = CASE WHEN hurt = 1 THEN 'damaged' ELSE 'ok' END, verified = CASE WHEN tree = $3 THEN verified ELSE NULL END WHERE id = $1";
+const ALL_MISSING: &str =
+    "UPDATE backups SET state = 'missing', verified = NULL WHERE repository = $1 AND state <> 'missing'";
 const DELETE: &str = "DELETE FROM backups WHERE id = $1";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
@@ -94,6 +149,10 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("backups::SET_VERIFIED", SET_VERIFIED),
     ("backups::SET_STATE", SET_STATE),
     ("backups::ALL_MISSING", ALL_MISSING),
+    ("backups::SET_HURT", SET_HURT),
+    ("backups::OF_SNAPSHOT", OF_SNAPSHOT),
+    ("backups::ACCEPT", ACCEPT),
+    ("backups::SET_SNAPSHOT", SET_SNAPSHOT),
     ("backups::DELETE", DELETE),
 ];
 
@@ -120,11 +179,18 @@ fn insert(row: &BackupRow) -> sqlx::query::Query<'_, sqlx::Any, <sqlx::Any as sq
         .bind(row.added_bytes)
         .bind(row.locked)
         .bind(row.verified);
-    query
+    let query = query
         .bind(&row.person)
         .bind(&row.job)
         .bind(&row.state)
-        .bind(&row.warnings)
+        .bind(&row.warnings);
+    query
+        .bind(row.lacks)
+        .bind(&row.suspicion)
+        .bind(row.accepted)
+        .bind(row.hurt)
+        .bind(&row.amounts)
+        .bind(&row.ignored)
 }
 
 impl Catalog {
@@ -223,11 +289,38 @@ impl Catalog {
             .await
     }
 
+    /// Every byte of it was read back and is right.
     pub async fn set_backup_verified(&self, id: &str, at_ms: i64) -> Result<()> {
         self.change_backup(sqlx::query(SET_VERIFIED).bind(id).bind(at_ms))
             .await
     }
 
+    /// Pieces of it are damaged or missing.
+    pub async fn set_backup_hurt(&self, id: &str) -> Result<()> {
+        self.change_backup(sqlx::query(SET_HURT).bind(id)).await
+    }
+
+    /// Whose content a snapshot is.
+    pub async fn backup_of_snapshot(&self, repository: &str, snapshot: &str) -> Result<Option<BackupRow>> {
+        sqlx::query_as(OF_SNAPSHOT)
+            .bind(repository)
+            .bind(snapshot)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(problems::of("look a backup up"))
+    }
+
+    pub async fn accept_backup(&self, id: &str, at_ms: i64) -> Result<()> {
+        self.change_backup(sqlx::query(ACCEPT).bind(id).bind(at_ms)).await
+    }
+
+    /// It is in another snapshot from now on.
+    pub async fn set_backup_snapshot(&self, id: &str, snapshot: &str, tree: &str) -> Result<()> {
+        self.change_backup(sqlx::query(SET_SNAPSHOT).bind(id).bind(snapshot).bind(tree))
+            .await
+    }
+
+    /// `ok`, `missing` or `damaged`.
     pub async fn set_backup_state(&self, id: &str, state: &str) -> Result<()> {
         self.change_backup(sqlx::query(SET_STATE).bind(id).bind(state))
             .await

@@ -56,6 +56,8 @@ pub use progress::{Cancel, Progress, Seen};
 pub use quantity::{Size, counted, grouped};
 pub use random::{Random, SystemRandom};
 pub use reason::Reason;
-pub use retention::{CalendarSpan, Count, Held, Judged, Retention, Terms, safety_to_delete};
+pub use retention::{
+    Amount, CalendarSpan, Count, Extent, Held, Judged, Retention, Share, Terms, safety_to_delete, shrunken,
+};
 pub use schedule::{CronLine, Marks, ON_TIME, Schedule, TimeOfDay, Weekday, When, Zone};
 pub use settings::{Description, Field, Halves, Takes, Wrong};

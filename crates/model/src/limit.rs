@@ -5,7 +5,9 @@
 //! `refuse` makes none; `rotate-scheduled` refuses what a person asks for and rotates what the schedule
 //! makes.
 //! Rules: nothing goes before what replaces it is verified; when everything is locked, nothing can rotate
-//! and the new one is refused.
+//! and the new one is refused. A backup that is not good (see `retention`) lets nothing go and takes no place when
+//! others rotate: it goes once as many good ones as there may be are newer. Whether another one is admitted is
+//! counted with every backup.
 
 use serde::{Deserialize, Serialize};
 
@@ -118,9 +120,10 @@ impl Limit {
         )
     }
 
-    /// What goes now that a new backup is there, oldest first. Nothing while the new one is not verified.
+    /// What goes now that a new backup is there, oldest first. Nothing while the new one is not verified, or is not good.
     pub fn surplus(self, backups: &[Held], new: BackupId) -> Vec<BackupId> {
-        let Some(newest) = backups.iter().find(|held| held.id == new && held.verified) else {
+        let stands_in = |held: &&Held| held.id == new && held.verified && held.good;
+        let Some(newest) = backups.iter().find(stands_in) else {
             return Vec::new();
         };
         let newcomer = Newcomer {
@@ -135,10 +138,18 @@ impl Limit {
             .filter(|held| self.counts(held, newcomer))
             .collect();
         counted.sort_by_key(|held| held.age_order());
-        let too_many = counted.len().saturating_sub(self.most.max(1) as usize);
-        let old = counted
-            .into_iter()
-            .filter(|held| held.is_deletable() && held.id != new);
-        old.take(too_many).map(|held| held.id).collect()
+        let most = self.most.max(1) as usize;
+        let mut good_left = counted.iter().filter(|held| held.good).count();
+        let mut too_many = good_left.saturating_sub(most);
+        let goes = |held: &&Held| {
+            if !held.good {
+                return good_left >= most && held.is_deletable();
+            }
+            good_left -= 1;
+            let goes = too_many > 0 && held.is_deletable() && held.id != new;
+            too_many -= usize::from(goes);
+            goes
+        };
+        counted.into_iter().filter(goes).map(|held| held.id).collect()
     }
 }

@@ -14,6 +14,7 @@ use crate::capture::{Made, capture};
 use crate::joined::die_if_asked;
 use crate::library::BackupView;
 use crate::policy::policy_of;
+use crate::standing::{accept_hint, amounts};
 use crate::work::Order;
 
 #[derive(Clone, Debug)]
@@ -185,7 +186,11 @@ impl Service {
             .await?;
         done.deleted = thinned.deleted;
         if let Some(problem) = thinned.stopped {
-            done.warn([format!("older backups stay: {problem}")]);
+            let hint = problem.hint_text().map(|hint| format!(" ({hint})"));
+            done.warn([format!(
+                "older backups stay: {problem}{}",
+                hint.unwrap_or_default()
+            )]);
         }
         if let Some(row) = self.catalog.backup(&done.backup.id).await? {
             self.tell_unusual(&source, &row).await?;
@@ -221,7 +226,10 @@ impl Service {
         self.place.discard_scratch(&job)?;
         let made = made?;
         let row = self.remember(&making, &made, start).await?;
-        let warnings = made.warnings();
+        let mut warnings = made.warnings();
+        if !row.suspicion.is_empty() {
+            warnings.push(format!("suspicious: {}; {}", row.suspicion, accept_hint(&row.id)));
+        }
         let state = if warnings.is_empty() {
             "succeeded"
         } else {
@@ -237,6 +245,17 @@ impl Service {
             lacks: made.manifest.lacks,
             torn: made.torn,
         })
+    }
+
+    /// The patterns that a job was given beside those of its source.
+    async fn ignored_by(&self, job: &str) -> Result<String> {
+        let job = self.catalog.job(job).await?;
+        let order = job.and_then(|job| serde_json::from_str(&job.request).ok());
+        let ignored = match order {
+            Some(Order::Backup(order)) => order.ignore,
+            _ => Vec::new(),
+        };
+        Ok(serde_json::json!(ignored).to_string())
     }
 
     pub(crate) fn new_backup_id(&self) -> Result<String> {
@@ -256,7 +275,7 @@ impl Service {
             .iter()
             .map(|part| part.name.as_str())
             .collect();
-        let row = BackupRow {
+        let mut row = BackupRow {
             id: making.id.to_string(),
             source: making.source.id.clone(),
             source_name: making.source.name.clone(),
@@ -278,7 +297,14 @@ impl Service {
             job: Some(making.job.to_string()),
             state: "ok".to_owned(),
             warnings: serde_json::json!(made.warnings()).to_string(),
+            lacks: made.lacking.len() as i64,
+            suspicion: String::new(),
+            accepted: None,
+            hurt: 0,
+            amounts: amounts(&made.manifest),
+            ignored: self.ignored_by(&making.job.to_string()).await?,
         };
+        row.suspicion = self.suspicion(&making.source, &row).await?;
         self.catalog.add_backup(&row).await?;
         self.audit("backup", &making.source.name, &row.id).await?;
         Ok(row)

@@ -144,7 +144,8 @@ impl Service {
         let needle: Arc<str> = text.to_lowercase().into();
         let mut seen = std::collections::HashSet::new();
         let mut found = Vec::new();
-        for backup in backups.into_iter().filter(|backup| backup.state == "ok") {
+        let is_there = |backup: &crate::BackupView| !matches!(backup.state.as_str(), "missing" | "damaged");
+        for backup in backups.into_iter().filter(is_there) {
             let tree = match self.tree_of(&backup.snapshot).await {
                 // The others may have it.
                 Err(problem) if matches!(problem.kind(), Kind::Damaged | Kind::Io) => {

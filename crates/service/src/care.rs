@@ -1,8 +1,8 @@
-//! Care for what is stored: verify, check, prune, repair, copy, count; and the audit log.
+//! Care for what is stored: prune, repair, copy, count; and the audit log.
 
 use catalog::audit::AuditRow;
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
-use repository::{Copied, Finding, GRACE_MS, Level, PrunePlan, RepairPlan, Report, Repository, Stats};
+use repository::{Copied, GRACE_MS, PrunePlan, RepairPlan, Repository, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
@@ -10,15 +10,6 @@ use crate::work::Order;
 
 /// Entries of the audit log that are looked at together.
 const AT_ONCE: i64 = 1_000;
-
-/// What a verification saw.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct VerifyDone {
-    pub state: String,
-    pub checked: u64,
-    pub problems: Vec<String>,
-    pub seconds: f64,
-}
 
 /// What a prune did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,104 +42,11 @@ impl PruneDone {
     }
 }
 
-/// A report of one thing: the snapshot itself cannot be read.
-fn found(problem: &Problem) -> Report {
-    let hint = problem.hint_text().map(|hint| format!(" ({hint})"));
-    let text = format!("{}{}", problem.message(), hint.unwrap_or_default());
-    let is_error = true;
-    Report {
-        findings: vec![Finding { is_error, text }],
-        ..Report::default()
-    }
-}
-
 fn grace(no_grace: bool) -> i64 {
     if no_grace { 0 } else { GRACE_MS }
 }
 
 impl Service {
-    /// Reads every byte of one backup back, or of the whole repository.
-    pub async fn verify(
-        &self,
-        backup: Option<&str>,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<VerifyDone> {
-        let job = self.ask_verify(backup).await?;
-        self.see_through(&job, progress, cancel).await
-    }
-
-    /// Queues it; the job's id.
-    pub async fn ask_verify(&self, backup: Option<&str>) -> Result<String> {
-        let row = match backup {
-            Some(wanted) => Some(self.backup_row(wanted).await?),
-            None => None,
-        };
-        let source = row.as_ref().map(|row| row.source.as_str());
-        match source {
-            Some(source) => self.may(Permission::Verify, Some(source)).await?,
-            None => self.may(Permission::Repository, None).await?,
-        }
-        let order = Order::Verify {
-            backup: row.as_ref().map(|row| row.id.clone()),
-        };
-        self.ask(&order, source, &self.options.node).await
-    }
-
-    pub(crate) async fn perform_verify(
-        &self,
-        backup: Option<&str>,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<VerifyDone> {
-        let start = self.now_ms();
-        let (report, rows) = match backup {
-            Some(wanted) => {
-                let row = self.backup_row(wanted).await?;
-                let id = repository::Id::parse(&row.snapshot)?;
-                let report = self.with_repository(progress, cancel, move |repository, progress, cancel| {
-                    match repository.snapshot(&id) {
-                        Err(problem) if matches!(problem.kind(), Kind::Damaged | Kind::Io) => {
-                            Ok(found(&problem))
-                        }
-                        other => repository.verify(&other?, Level::Data, progress, cancel),
-                    }
-                });
-                (report.await?, vec![row.id])
-            }
-            None => {
-                let rows = self.catalog.list_backups(None, i64::MAX).await?;
-                (
-                    self.check(Level::Data, progress, cancel).await?,
-                    rows.into_iter().map(|row| row.id).collect(),
-                )
-            }
-        };
-        let is_clean = report.is_clean();
-        if is_clean {
-            for id in &rows {
-                self.catalog.set_backup_verified(id, self.now_ms()).await?;
-            }
-        }
-        let state = if is_clean { "succeeded" } else { "failed" };
-        let seconds = (self.now_ms() - start) as f64 / 1000.0;
-        let problems = report.errors().map(str::to_owned).collect();
-        Ok(VerifyDone {
-            state: state.to_owned(),
-            checked: rows.len() as u64,
-            problems,
-            seconds,
-        })
-    }
-
-    pub async fn check(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Report> {
-        self.may(Permission::Repository, None).await?;
-        self.with_repository(progress, cancel, move |repository, progress, cancel| {
-            repository.check(level, progress, cancel)
-        })
-        .await
-    }
-
     /// What a prune would do.
     pub async fn plan_prune(
         &self,
@@ -253,7 +151,7 @@ impl Service {
         Ok(copied)
     }
 
-    async fn with_repository<T: Send + 'static>(
+    pub(crate) async fn with_repository<T: Send + 'static>(
         &self,
         progress: &Progress,
         cancel: &Cancel,

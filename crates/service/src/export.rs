@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Service;
 use crate::archive::{self, Exported, Format};
-use crate::joined::TreeOf;
 use crate::library::BackupView;
 use crate::work::{Order, value};
 
@@ -82,7 +81,6 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<ExportDone> {
-        let tree = self.tree_of(&row.snapshot).await?;
         let order = Order::Export {
             backup: row.id.clone(),
             format: request.format.word().to_owned(),
@@ -93,14 +91,18 @@ impl Service {
             let format = request.format;
             cx.progress
                 .expect(row.files.unsigned_abs(), row.bytes.unsigned_abs());
-            let work = self.blocking(move || {
-                cx.progress.phase("exporting");
-                let passphrase = request.passphrase.as_deref();
-                let exported = archive::export(&TreeOf(tree), format, passphrase, &mut *out, &cx)?;
-                out.flush()
-                    .map_err(|error| model::Problem::io("cannot write the archive", error))?;
-                Ok(exported)
-            });
+            let snapshot = row.snapshot.clone();
+            let work = async move {
+                self.with_tree(&snapshot, move |tree| {
+                    cx.progress.phase("exporting");
+                    let passphrase = request.passphrase.as_deref();
+                    let exported = archive::export(tree, format, passphrase, &mut *out, &cx)?;
+                    out.flush()
+                        .map_err(|error| model::Problem::io("cannot write the archive", error))?;
+                    Ok(exported)
+                })
+                .await
+            };
             async move { value(done(job, row.id, format, work.await?)) }
         })
         .await

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::Service;
 use crate::notify::Severity;
 use crate::policy::policy_of;
+use crate::standing::accept_hint;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -133,9 +134,17 @@ impl Service {
             Err(problem) if problem.kind() == Kind::RepositoryMissing => return Ok(()),
             other => other?,
         };
-        self.tell_of_rows(&step.gone, "gone from the repository").await?;
+        self.tell_of_gone(&step.gone).await?;
+        self.tell_of_damaged(&step.hurt).await
+    }
+
+    pub(crate) async fn tell_of_gone(&self, rows: &[BackupRow]) -> Result<()> {
+        self.tell_of_rows(rows, "gone from the repository").await
+    }
+
+    pub(crate) async fn tell_of_damaged(&self, rows: &[BackupRow]) -> Result<()> {
         let damaged = "no more to be read in the repository (`cairn repository check` names the files)";
-        self.tell_of_rows(&step.hurt, damaged).await
+        self.tell_of_rows(rows, damaged).await
     }
 
     async fn tell_of_rows(&self, rows: &[BackupRow], what: &str) -> Result<()> {
@@ -211,6 +220,14 @@ impl Service {
 
     /// Says when a new backup is much smaller or larger than those before.
     pub(crate) async fn tell_unusual(&self, source: &SourceRow, new: &BackupRow) -> Result<()> {
+        if !new.suspicion.is_empty() {
+            let text = format!(
+                "the backup is suspicious: {}; {}",
+                new.suspicion,
+                accept_hint(&new.id)
+            );
+            return self.tell_anomaly(source, new, &text).await;
+        }
         let rows = self.catalog.list_backups(Some(&source.id), LOOKED_AT).await?;
         let like = |row: &&BackupRow| row.id != new.id && row.reason != "safety" && row.parts == new.parts;
         let mut sizes: Vec<i64> = rows.iter().filter(like).map(|row| row.bytes).collect();
@@ -227,9 +244,13 @@ impl Service {
             "the backup holds {} bytes; those before it hold about {usual}",
             new.bytes
         );
+        self.tell_anomaly(source, new, &text).await
+    }
+
+    async fn tell_anomaly(&self, source: &SourceRow, new: &BackupRow, text: &str) -> Result<()> {
         let notice = crate::notify::Notice {
             backup: Some(new.id.clone()),
-            ..self.notice(Severity::Anomaly, "backup", &text)?
+            ..self.notice(Severity::Anomaly, "backup", text)?
         };
         self.tell(source, notice).await
     }

@@ -1,6 +1,6 @@
 //! Which backups stay: limits before a new one is made, retention and rotation after it.
 //!
-//! Order: make → verify → delete. Rules: nothing goes before what replaces it was read back whole; deleting goes the way of `cairn delete`;
+//! Order: make → verify → delete. Rules: nothing goes for a backup that is not good (`standing`); nothing goes before what replaces it was read back whole; deleting goes the way of `cairn delete`;
 //! a policy without rules deletes nothing. Safety backups follow their own rule. What somebody was asked to restore stays until he has answered.
 
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ use repository::Level;
 use crate::Service;
 use crate::policy::held;
 use crate::policy::policy_of;
+use crate::standing::reservation;
 
 /// What thinning out came to.
 #[derive(Debug, Default)]
@@ -65,6 +66,7 @@ impl Service {
         let mut hoped = rows.iter().map(held).collect::<Result<Vec<Held>>>()?;
         for held in hoped.iter_mut().filter(|held| held.id == new) {
             held.verified = true;
+            held.good = true;
         }
         let plan = self.plan_of(&source.id).await?;
         let asked_for = self.catalog.backups_asked_for().await?;
@@ -75,6 +77,12 @@ impl Service {
         };
         if going.is_empty() {
             return Ok(Thinned::default());
+        }
+        if let Some(reservation) = reservation(&rows[at]) {
+            return Ok(Thinned {
+                stopped: Some(reservation),
+                ..Thinned::default()
+            });
         }
         progress.phase("verifying the new backup");
         self.verify_snapshot(&rows[at].snapshot, Level::Data, progress, cancel)

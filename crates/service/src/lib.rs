@@ -51,12 +51,15 @@ mod sessions;
 mod set_up;
 mod sight;
 mod sources;
+mod standing;
 mod take_over;
 mod tell;
 mod tokens;
 pub mod totp;
 mod uploads;
 mod vanished;
+mod verify;
+mod watched;
 pub mod words;
 mod work;
 
@@ -66,7 +69,7 @@ pub use asked::{Allowance, AskedBackup, AskedPage, Stage};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};
 pub use caller::{Caller, Via};
-pub use care::{PruneDone, VerifyDone};
+pub use care::PruneDone;
 pub use export::{ExportDone, ExportRequest, archive_name};
 pub use feed::{Change, Feed, Listener};
 pub use grants::GrantView;
@@ -91,10 +94,12 @@ pub use sources::SourceView;
 pub use tell::Tried;
 pub use tokens::{NewToken, TokenMade, TokenView};
 pub use uploads::{Length, Received, USUAL_UPLOAD_LIMIT, Upload, UploadRequest};
+pub use verify::{Affected, Checked, VerifyDone};
 pub use work::{Roles, Serving};
 
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.
 pub use ::repository::{Finding, Level, RepairPlan, Report, Stats};
 pub use ::sources::{Inspection, Obstacle};
 pub use catalog::audit::AuditRow;
+pub use catalog::backups::STANDINGS;
 pub use catalog::job_events::EventRow;

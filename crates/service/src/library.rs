@@ -27,8 +27,19 @@ pub struct BackupView {
     pub locked: bool,
     /// When every byte was last read back, in RFC 3339.
     pub verified: Option<String>,
+    /// `missing`: its snapshot is gone; `damaged`: not all of it can be read; `incomplete`: it lacks something that could not be read;
+    /// `suspicious`: it is far smaller than the last good one, and nobody has accepted it; else `ok`.
     pub state: String,
     pub warnings: Vec<String>,
+    /// How many entries could not be read when it was made.
+    #[serde(default)]
+    pub lacks: u64,
+    /// Why it is suspicious; nothing: it never was.
+    #[serde(default)]
+    pub suspicion: Option<String>,
+    /// When somebody said that it is as it should be, in RFC 3339.
+    #[serde(default)]
+    pub accepted: Option<String>,
     #[serde(skip)]
     pub created_ms: i64,
 }
@@ -51,8 +62,11 @@ impl BackupView {
             seconds: row.seconds,
             locked: row.locked != 0,
             verified: row.verified.map(model::moment_text),
-            state: row.state.clone(),
+            state: row.standing().to_owned(),
             warnings: list(&row.warnings),
+            lacks: row.lacks.unsigned_abs(),
+            suspicion: Some(row.suspicion.clone()).filter(|why| !why.is_empty()),
+            accepted: row.accepted.map(model::moment_text),
             created_ms: row.created,
         }
     }

@@ -126,10 +126,10 @@ impl Service {
         pick("backup", wanted, rows, backup_candidate).unwrap_or_else(|| Err(no_such_backup(wanted)))
     }
 
-    /// The newest whole backups that somebody is told of.
+    /// The newest backups that are there and that somebody is told of.
     async fn newest_backups_of(&self, sight: &Sight, ordinary: bool, most: i64) -> Result<Vec<BackupRow>> {
         let which = Which {
-            state: Some("ok".to_owned()),
+            there: true,
             ordinary,
             ..Which::default()
         };

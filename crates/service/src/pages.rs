@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use catalog::audit::AuditRow;
 use catalog::backup_pages::Which;
-use catalog::backups::BackupRow;
+use catalog::backups::{BackupRow, STANDINGS};
 use catalog::job_pages;
 use catalog::jobs::JobRow;
 use catalog::paging::{After, Within};
@@ -37,7 +37,7 @@ pub struct BackupFilter {
     pub source: Option<String>,
     /// A word of `model::Reason`.
     pub reason: Option<String>,
-    /// `ok` or `missing`.
+    /// A word of `catalog::backups::STANDINGS`.
     pub state: Option<String>,
 }
 
@@ -170,10 +170,10 @@ impl Service {
         most: i64,
     ) -> Result<Vec<BackupRow>> {
         if let Some(state) = filter.state.as_deref()
-            && !matches!(state, "ok" | "missing" | "damaged")
+            && !STANDINGS.contains(&state)
         {
             return Err(Problem::invalid(format!("“{state}” is not a state of a backup"))
-                .hint("ok, missing, damaged"));
+                .hint(format!("use one of: {}", STANDINGS.join(", "))));
         }
         let within = match self.one_source(filter.source.as_deref()).await? {
             Some(one) => vec![one],
@@ -182,7 +182,7 @@ impl Service {
         let which = Which {
             reason: word(filter.reason.as_deref(), Reason::word)?,
             state: filter.state.clone(),
-            ordinary: false,
+            ..Which::default()
         };
         let mut rows = Vec::new();
         for within in &within {

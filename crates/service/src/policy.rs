@@ -146,6 +146,7 @@ pub(crate) fn held(row: &catalog::backups::BackupRow) -> Result<Held> {
         reason: row.reason.parse()?,
         locked: row.locked != 0,
         verified: row.verified.is_some(),
+        good: row.is_good(),
         person: row.person.clone(),
     })
 }

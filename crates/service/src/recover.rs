@@ -1,8 +1,10 @@
 //! Rebuilds the catalog from a repository alone: every backup carries its manifest.
 //!
 //! Rules: nothing is deleted; a backup that the catalog knows already is left as it is; a snapshot without a manifest of ours is counted and let
-//! be. One that cannot be read stops nothing: it is named, its row is marked, and all others are brought back.
+//! be. One that cannot be read stops nothing: it is named, its row is marked, and all others are brought back. A row whose snapshot got
+//! another id follows it (`moved`).
 
+mod moved;
 mod policy;
 
 use std::collections::{HashMap, HashSet};
@@ -18,6 +20,7 @@ pub use policy::RecoveredPolicy;
 pub(crate) use policy::policy_for_manifest;
 
 use crate::Service;
+use crate::standing::amounts;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recovered {
@@ -113,17 +116,17 @@ impl Service {
         let reading = repository.clone();
         let found = self.blocking(move || reading.readable_snapshots()).await?;
         let mut step = InStep::default();
-        self.mark(&rows, &found, &mut step).await?;
-        let snapshots = found.readable;
         let known: HashSet<&str> = rows.iter().map(|row| row.snapshot.as_str()).collect();
         let newest = self.now_ms() - YOUNG_MS;
-        let total = snapshots.len() as u64;
-        let unknown = snapshots
-            .into_iter()
+        let unknown = found
+            .readable
+            .iter()
             .filter(|snapshot| !known.contains(snapshot.id.hex().as_str()));
-        let unknown: Vec<Snapshot> = unknown.collect();
-        step.recovered.known = total - unknown.len() as u64;
+        let unknown: Vec<Snapshot> = unknown.cloned().collect();
+        step.recovered.known = (found.readable.len() - unknown.len()) as u64;
         let manifests = self.manifests(repository, unknown, progress, cancel).await?;
+        let moved = moved::moved(&rows, &found, &manifests);
+        self.mark(&rows, &found, &moved, &mut step).await?;
         let mut readable = Vec::new();
         for (snapshot, manifest) in manifests {
             match manifest {
@@ -141,20 +144,31 @@ impl Service {
         Ok(step)
     }
 
-    /// Marks rows whose snapshot is gone, cannot be read, or is back.
-    async fn mark(&self, rows: &[BackupRow], found: &Snapshots, step: &mut InStep) -> Result<()> {
+    /// Marks rows whose snapshot is gone, cannot be read, is back, or has another id.
+    async fn mark(
+        &self,
+        rows: &[BackupRow],
+        found: &Snapshots,
+        moved: &HashMap<String, Snapshot>,
+        step: &mut InStep,
+    ) -> Result<()> {
         let readable = found.readable.iter().map(|snapshot| (snapshot.id.hex(), "ok"));
         let unreadable = found.unreadable.iter().map(|one| (one.id.hex(), "damaged"));
         let there: HashMap<String, &str> = readable.chain(unreadable).collect();
         for row in rows {
             let state = there.get(&row.snapshot).copied().unwrap_or("missing");
             // Deleted since: then there is no row any more either.
-            if state == row.state || self.catalog.backup(&row.id).await?.is_none() {
+            if (state == row.state && state != "missing") || self.catalog.backup(&row.id).await?.is_none() {
+                continue;
+            }
+            if let (Some(snapshot), "missing") = (moved.get(&row.id), state) {
+                let (id, tree) = (snapshot.id.hex(), snapshot.tree.hex());
+                self.catalog.set_backup_snapshot(&row.id, &id, &tree).await?;
                 continue;
             }
             self.catalog.set_backup_state(&row.id, state).await?;
             match state {
-                "missing" => step.gone.push(row.clone()),
+                "missing" if row.state != "missing" => step.gone.push(row.clone()),
                 "damaged" => step.hurt.push(row.clone()),
                 _ => {}
             }
@@ -300,5 +314,11 @@ fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
         job: manifest.undoes.map(|job| job.to_string()),
         state: "ok".to_owned(),
         warnings: serde_json::json!(warnings).to_string(),
+        lacks: 0,
+        suspicion: String::new(),
+        accepted: None,
+        hurt: 0,
+        amounts: amounts(manifest),
+        ignored: "[]".to_owned(),
     }
 }

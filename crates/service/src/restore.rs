@@ -27,7 +27,6 @@ use sources::folder::Folder;
 use sources::{Context, Source, Wanted};
 
 use crate::Service;
-use crate::joined::TreeOf;
 use crate::policy::policy_of;
 use crate::work::Order;
 
@@ -221,12 +220,12 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Draft> {
-        let (source, tree) = (self.open_target(target).await?, self.tree_of(snapshot).await?);
+        let source = self.open_target(target).await?;
         let cx = self.context("", progress, cancel);
-        let (wanted, tree) = (wanted.clone(), TreeOf(tree));
-        self.blocking(move || {
-            let recorded = tree.recorded()?.into();
-            source.plan(&tree, &wanted, &Context { recorded, ..cx })
+        let wanted = wanted.clone();
+        self.with_tree(snapshot, move |tree| {
+            let recorded = tree.recorded()?;
+            source.plan(tree, &wanted, &Context { recorded, ..cx })
         })
         .await
     }

@@ -156,7 +156,10 @@ impl Service {
         let row = self.source_row(wanted).await?;
         self.may(Permission::See, Some(&row.id)).await?;
         let source = self.open_source(&row)?;
-        self.blocking(move || source.inspect(&Context::default())).await
+        let mut seen = self.blocking(move || source.inspect(&Context::default())).await?;
+        seen.obstacles
+            .extend(self.last_backup_that_is_not_good(&row.id).await?);
+        Ok(seen)
     }
 
     /// Forgets a source; its backups stay.

@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(list_backups, make_backup))
         .routes(routes!(show_backup, change_backup, delete_backup))
         .routes(routes!(lock_backup, unlock_backup))
+        .routes(routes!(accept_backup))
         .routes(routes!(verify_backup))
         .routes(routes!(make_link))
         .routes(routes!(plan_restore))
@@ -36,6 +37,8 @@ struct Which {
     source: Option<String>,
     #[param(schema_with = pages::reasons, required = false)]
     reason: Option<Reason>,
+    #[param(schema_with = pages::standings, required = false)]
+    state: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
@@ -145,7 +148,7 @@ async fn list_backups(
     let filter = BackupFilter {
         source: which.source,
         reason: which.reason.map(|reason| reason.word().to_owned()),
-        ..BackupFilter::default()
+        state: which.state,
     };
     let page = service
         .backups_page(&filter, which.cursor.as_deref(), pages::limit(which.limit)?)
@@ -212,6 +215,13 @@ async fn lock_backup(Who(service): Who, At(backup): At<String>) -> Result<Json<B
     responses((status = 200, body = BackupView)))]
 async fn unlock_backup(Who(service): Who, At(backup): At<String>) -> Result<Json<BackupView>, Wrong> {
     Ok(Json(service.lock_backup(&backup, false).await?))
+}
+
+/// Says that it is as it should be, although it lacks something or is suspiciously small: from now on it counts like every other when older ones go.
+#[utoipa::path(post, path = "/api/backups/{backup}/accept", tag = "backups", params(("backup" = String, Path)),
+    responses((status = 200, body = BackupView)))]
+async fn accept_backup(Who(service): Who, At(backup): At<String>) -> Result<Json<BackupView>, Wrong> {
+    Ok(Json(service.accept_backup(&backup).await?))
 }
 
 /// Reads every byte of it back.

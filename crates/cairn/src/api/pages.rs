@@ -57,6 +57,10 @@ pub(super) fn reasons() -> Object {
     words(Reason::ALL.iter().map(|reason| reason.word()))
 }
 
+pub(super) fn standings() -> Object {
+    words(service::STANDINGS.into_iter())
+}
+
 pub(super) fn kinds() -> Object {
     words(JobKind::ALL.iter().map(|kind| kind.word()))
 }

@@ -104,6 +104,11 @@ pub(crate) enum Command {
     Import(Import),
     /// Read backups back and compare checksums
     Verify(Verify),
+    /// Say that an incomplete or suspiciously small backup is as it should be
+    ///
+    /// A backup that lacks something which could not be read, or that is far smaller than the last good one, lets no older backup go: neither by
+    /// retention nor by a limit. Once it is accepted it counts like every other.
+    Accept(OneBackup),
     /// Protect a backup from deletion
     Lock(OneBackup),
     /// Allow a locked backup to be deleted again

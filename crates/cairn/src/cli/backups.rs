@@ -65,16 +65,13 @@ fn view(backup: &BackupView) -> Value {
 pub(crate) async fn list(service: &Service, words: &List, output: Output) -> Result<u8> {
     let backups = service.list_backups(words.source.as_deref(), words.limit).await?;
     let heading = [
-        "ID", "SOURCE", "CREATED", "REASON", "FILES", "SIZE", "ADDED", "VERIFIED", "NAME",
+        "ID", "SOURCE", "CREATED", "REASON", "FILES", "SIZE", "ADDED", "VERIFIED", "STATE", "NAME",
     ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for backup in &backups {
         let mut name = backup.name.clone();
         if backup.locked {
             name.push_str(" (locked)");
-        }
-        if backup.state != "ok" {
-            name.push_str(&format!(" ({})", backup.state));
         }
         rows.push(vec![
             short(&backup.id).to_owned(),
@@ -85,6 +82,7 @@ pub(crate) async fn list(service: &Service, words: &List, output: Output) -> Res
             size(backup.bytes),
             size(backup.added_bytes),
             backup.verified.as_ref().map_or("no", |_| "yes").to_owned(),
+            stands(backup),
             name.trim().to_owned(),
         ]);
     }
@@ -92,6 +90,15 @@ pub(crate) async fn list(service: &Service, words: &List, output: Output) -> Res
         columns(&rows)
     })?;
     Ok(0)
+}
+
+/// In capitals where a person should look: no colour is needed to see it.
+fn stands(backup: &BackupView) -> String {
+    match backup.state.as_str() {
+        "ok" => "ok".to_owned(),
+        state if backup.accepted.is_some() => format!("{state}, accepted"),
+        state => state.to_uppercase(),
+    }
 }
 
 fn sheet(backup: &BackupView) -> String {
@@ -111,7 +118,14 @@ fn sheet(backup: &BackupView) -> String {
         ),
         ("locked", if backup.locked { "yes" } else { "no" }.to_owned()),
         ("snapshot", backup.snapshot.clone()),
+        ("state", stands(backup)),
     ];
+    if backup.lacks > 0 {
+        let count = model::counted(backup.lacks, "entry", "entries");
+        rows.push(("lacks", format!("{count} that could not be read")));
+    }
+    rows.extend(backup.suspicion.iter().map(|why| ("suspicious", why.clone())));
+    rows.extend(backup.accepted.iter().map(|when| ("accepted", when.clone())));
     rows.extend(backup.warnings.iter().map(|warning| ("warning", warning.clone())));
     columns(
         &rows
@@ -132,6 +146,10 @@ pub(crate) async fn show(service: &Service, words: &OneBackup, output: Output) -
 
 pub(crate) async fn lock(service: &Service, words: &OneBackup, locked: bool, output: Output) -> Result<u8> {
     answer(output, &service.lock_backup(&words.backup, locked).await?)
+}
+
+pub(crate) async fn accept(service: &Service, words: &OneBackup, output: Output) -> Result<u8> {
+    answer(output, &service.accept_backup(&words.backup).await?)
 }
 
 pub(crate) async fn rename(service: &Service, words: &Rename, output: Output) -> Result<u8> {

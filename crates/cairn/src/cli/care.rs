@@ -158,10 +158,13 @@ pub(crate) async fn verify(service: &Service, words: &Verify, output: Output) ->
             .iter()
             .map(|problem| format!("{problem}\n"))
             .collect();
-        let outcome = if done.problems.is_empty() {
-            "every byte is there and right"
-        } else {
-            "damage was found"
+        let outcome = match done.affected.len() as u64 {
+            0 if done.problems.is_empty() => "every byte is there and right".to_owned(),
+            0 => "damage was found".to_owned(),
+            count => format!(
+                "damage was found; {} cannot be restored whole",
+                model::counted(count, "backup", "backups")
+            ),
         };
         text.push_str(&format!(
             "{} checked in {}: {outcome}",
@@ -195,13 +198,14 @@ pub(crate) async fn repository(service: &Service, command: RepositoryCommand, ou
 }
 
 async fn check(service: &Service, level: Level, output: Output) -> Result<u8> {
-    let report = watch(output, |progress, cancel| async move {
+    let checked = watch(output, |progress, cancel| async move {
         service.check(level, &progress, &cancel).await
     })
     .await?;
+    let report = &checked.report;
     let finding = |finding: &service::Finding| json!({"error": finding.is_error, "text": finding.text});
     let findings: Vec<Value> = report.findings.iter().map(finding).collect();
-    let value = json!({"snapshots": report.snapshots, "packs": report.packs, "bytes_read": report.bytes_read, "findings": findings});
+    let value = json!({"snapshots": report.snapshots, "packs": report.packs, "bytes_read": report.bytes_read, "findings": findings, "affected": checked.affected});
     output.answer(&value, || {
         let line = |finding: &service::Finding| {
             format!(
@@ -211,7 +215,8 @@ async fn check(service: &Service, level: Level, output: Output) -> Result<u8> {
             )
         };
         let mut text: String = report.findings.iter().map(line).collect();
-        let outcome = if report.is_clean() {
+        text.extend(checked.affected.iter().map(|one| format!("error: {one}\n")));
+        let outcome = if checked.is_clean() {
             "no errors"
         } else {
             "errors were found"
@@ -224,7 +229,7 @@ async fn check(service: &Service, level: Level, output: Output) -> Result<u8> {
         ));
         text
     })?;
-    Ok(u8::from(!report.is_clean()))
+    Ok(u8::from(!checked.is_clean()))
 }
 
 async fn prune(service: &Service, only_plan: bool, no_grace: bool, output: Output) -> Result<u8> {

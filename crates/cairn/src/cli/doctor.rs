@@ -239,15 +239,17 @@ async fn repository(service: &Service) -> Result<String> {
         }
         Err(problem) => Err(problem),
         Ok(_) => {
-            let report = service
+            let checked = service
                 .check(Level::Structure, &model::Progress::new(), &model::Cancel::new())
                 .await?;
-            match report.errors().next() {
+            let affected = checked.affected.first().map(ToString::to_string);
+            let report = checked.report;
+            match affected.or_else(|| report.errors().next().map(str::to_owned)) {
                 None => Ok(format!(
                     "{} snapshots, {} packs, no errors",
                     report.snapshots, report.packs
                 )),
-                Some(error) => Err(Problem::damaged(error.to_owned())
+                Some(error) => Err(Problem::damaged(error)
                     .hint("`cairn repository check` lists all; then `cairn repository repair`")),
             }
         }

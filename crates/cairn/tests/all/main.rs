@@ -24,6 +24,7 @@ mod house;
 mod instance;
 mod killed;
 mod kit;
+mod marks;
 mod panel;
 mod people;
 mod problems;

@@ -4,7 +4,7 @@ use catalog::{Catalog, STATEMENTS};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 /// The index that leads each statement, and whether what it finds must be sorted.
-const LED_BY: [(&str, &str, bool); 27] = [
+const LED_BY: [(&str, &str, bool); 28] = [
     ("backup_pages::ALL_OF_THEM", "backups_by_time", false),
     ("backup_pages::OF_SOURCE", "backups_by_source", false),
     ("backup_pages::OF_REASON", "backups_by_reason", false),
@@ -18,6 +18,7 @@ const LED_BY: [(&str, &str, bool); 27] = [
     ("backups::BEGINNING", "sqlite_autoindex_backups_1", false),
     ("backups::OF_SOURCE_NAMED", "backups_by_source_name", false),
     ("backups::NEWEST", "backups_by_source", false),
+    ("backups::OF_SNAPSHOT", "backups_snapshot", false),
     ("job_pages::ALL_OF_THEM", "jobs_by_time", false),
     ("job_pages::OF_KIND", "jobs_by_kind", false),
     ("job_pages::OF_STATE", "jobs_by_state", false),

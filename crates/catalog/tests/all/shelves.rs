@@ -47,7 +47,7 @@ fn id(number: usize) -> String {
 
 const REASONS: [&str; 3] = ["manual", "scheduled", "safety"];
 const KINDS: [&str; 3] = ["backup", "restore", "verify"];
-const STATES: [&str; 2] = ["ok", "missing"];
+const STANDINGS: [&str; 4] = ["ok", "missing", "incomplete", "suspicious"];
 const JOB_STATES: [&str; 2] = ["queued", "cancelled"];
 
 fn backup(row: &Row, source: &str) -> BackupRow {
@@ -71,8 +71,14 @@ fn backup(row: &Row, source: &str) -> BackupRow {
         verified: None,
         person: None,
         job: None,
-        state: STATES[row.state].into(),
+        state: if row.state == 1 { "missing" } else { "ok" }.into(),
         warnings: "[]".into(),
+        lacks: i64::from(row.state == 2),
+        suspicion: if row.state == 3 { "it is empty" } else { "" }.into(),
+        accepted: None,
+        hurt: 0,
+        amounts: "{}".into(),
+        ignored: "[]".into(),
     }
 }
 
@@ -95,6 +101,14 @@ fn source(row: &Row) -> Option<String> {
 }
 
 impl Shelf {
+    /// In how many ways a row may stand.
+    pub(crate) fn states(self) -> usize {
+        match self {
+            Shelf::Backups => STANDINGS.len(),
+            Shelf::Jobs => JOB_STATES.len(),
+        }
+    }
+
     pub(crate) async fn add(self, catalog: &Catalog, row: &Row) -> Row {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -144,8 +158,8 @@ impl Shelf {
             Shelf::Backups => {
                 let which = backup_pages::Which {
                     reason: text(&REASONS, word),
-                    state: text(&STATES, state),
-                    ordinary: false,
+                    state: text(&STANDINGS, state),
+                    ..backup_pages::Which::default()
                 };
                 // What no job has, every backup has: a source.
                 let nobodys = Within::Source("nobodys".into());

@@ -208,6 +208,12 @@ fn backup(id: &str, created: i64) -> BackupRow {
         job: Some("j".into()),
         state: "ok".into(),
         warnings: "[]".into(),
+        lacks: 0,
+        suspicion: String::new(),
+        accepted: None,
+        hurt: 0,
+        amounts: "{}".into(),
+        ignored: "[]".into(),
     }
 }
 
@@ -246,19 +252,52 @@ async fn backups(catalog: &Catalog) {
     assert_eq!((made[0].backup.id.as_str(), &made[0].request), ("b3", &None));
     catalog.set_backup_name("b1", "renamed").await.unwrap();
     catalog.set_backup_verified("b1", 99).await.unwrap();
-    catalog.set_backup_state("b1", "missing").await.unwrap();
     let changed = catalog.backup("b1").await.unwrap().unwrap();
     assert_eq!(
-        (
-            changed.locked,
-            changed.name.as_str(),
-            changed.verified,
-            changed.state.as_str()
-        ),
-        (1, "renamed", Some(99), "missing")
+        (changed.locked, changed.name.as_str(), changed.verified),
+        (1, "renamed", Some(99))
     );
+    what_is_damaged_is_verified_no_more(catalog).await;
+    catalog.accept_backup("b1", 7).await.unwrap();
+    catalog.accept_backup("b1", 8).await.unwrap();
+    assert_eq!(catalog.backup("b1").await.unwrap().unwrap().accepted, Some(7));
     catalog.delete_backup("b1").await.unwrap();
     assert_eq!(catalog.backup("b1").await.unwrap(), None);
+}
+
+async fn what_is_damaged_is_verified_no_more(catalog: &Catalog) {
+    let look = async || {
+        let row = catalog.backup("b1").await.unwrap().unwrap();
+        (row.state, row.verified)
+    };
+    for state in ["missing", "damaged"] {
+        catalog.set_backup_verified("b1", 99).await.unwrap();
+        assert_eq!(look().await, ("ok".to_owned(), Some(99)));
+        catalog.set_backup_state("b1", state).await.unwrap();
+        assert_eq!(look().await, (state.to_owned(), None));
+        catalog.set_backup_state("b1", "ok").await.unwrap();
+        assert_eq!(look().await, ("ok".to_owned(), None));
+    }
+    // Damaged pieces are not whole because a snapshot is found again.
+    catalog.set_backup_hurt("b1").await.unwrap();
+    for state in ["ok", "missing", "ok"] {
+        catalog.set_backup_state("b1", state).await.unwrap();
+    }
+    assert_eq!(look().await, ("damaged".to_owned(), None));
+    catalog.set_backup_verified("b1", 99).await.unwrap();
+    catalog.set_backup_state("b1", "ok").await.unwrap();
+    assert_eq!(look().await, ("ok".to_owned(), Some(99)));
+    let found = catalog
+        .backup_of_snapshot("main", "snapshot of b1")
+        .await
+        .unwrap();
+    assert_eq!(found.unwrap().id, "b1");
+    // The same content under another id is as verified as before, another content is not.
+    catalog.set_backup_verified("b1", 99).await.unwrap();
+    catalog.set_backup_snapshot("b1", "tagged", "t").await.unwrap();
+    assert_eq!(look().await, ("ok".to_owned(), Some(99)));
+    catalog.set_backup_snapshot("b1", "rewritten", "u").await.unwrap();
+    assert_eq!(look().await, ("ok".to_owned(), None));
 }
 
 async fn plans(catalog: &Catalog) {

@@ -15,7 +15,7 @@ pub use preset::Preset;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Lapse, Limit, Result, Retention, Schedule};
+use crate::{Lapse, Limit, Result, Retention, Schedule, Share};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -29,6 +29,8 @@ pub struct Policy {
     /// How long older safety backups stay; nothing said = for ever.
     pub safety: Option<Lapse>,
     pub limit: Option<Limit>,
+    /// A backup that holds less than this share of the items or bytes of the last good one is suspicious.
+    pub suspicious_below: Share,
     pub gates: Gates,
     pub notify: Vec<Notify>,
     pub hooks: Hooks,
@@ -45,6 +47,7 @@ impl Default for Policy {
             retention: Retention::default(),
             safety: None,
             limit: None,
+            suspicious_below: Share::HALF,
             gates: Gates::default(),
             notify: Vec::new(),
             hooks: Hooks::default(),

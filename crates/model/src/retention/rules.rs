@@ -134,6 +134,7 @@ struct Walk {
 }
 
 impl Walk {
+    /// What is not good is looked at and takes no place.
     fn keeps(&mut self, held: &Held, place: usize, is_oldest: bool, terms: &Terms<'_>) -> Option<String> {
         if self.kept >= self.most.0 || self.after.is_some_and(|after| held.created <= after) {
             return None;
@@ -142,6 +143,9 @@ impl Walk {
         let is_new = self.before != Some(period);
         if !is_new && !is_oldest {
             return None;
+        }
+        if !held.good {
+            return Some(format!("takes no place ({})", self.words));
         }
         self.before = Some(period);
         self.kept += 1;
@@ -163,17 +167,19 @@ impl Retention {
         *self == Retention::default()
     }
 
-    /// Why each of the counted backups, newest first, is kept; nothing = it is not.
-    pub(crate) fn reasons(&self, counted: &[&Held], terms: &Terms<'_>) -> Vec<Vec<String>> {
-        let newest = counted
+    /// Why each of these backups, newest first, is kept; nothing = it is not. Counted are the good ones.
+    pub(crate) fn reasons(&self, backups: &[&Held], terms: &Terms<'_>) -> Vec<Vec<String>> {
+        let newest = backups
             .iter()
+            .filter(|held| held.good)
             .map(|held| held.created)
             .filter(|created| *created < terms.now_ms)
             .max();
         let mut walks = self.walks(newest, terms);
         let all_within = self.cutoff(self.within, newest, terms);
+        let oldest_good = backups.iter().rposition(|held| held.good);
         let why = |(place, held): (usize, &&Held)| {
-            let is_oldest = place + 1 == counted.len();
+            let is_oldest = oldest_good.is_none_or(|oldest| place >= oldest);
             let within = all_within
                 .filter(|after| held.created > *after)
                 .map(|_| format!("within {}", self.within));
@@ -182,7 +188,7 @@ impl Retention {
                 .filter_map(|walk| walk.keeps(held, place, is_oldest, terms));
             within.into_iter().chain(by_walks).collect()
         };
-        counted.iter().enumerate().map(why).collect()
+        backups.iter().enumerate().map(why).collect()
     }
 
     fn walks(&self, newest: Option<i64>, terms: &Terms<'_>) -> Vec<Walk> {

@@ -2,7 +2,7 @@
 //!
 //! A safety backup is the undo of a restore. The newest one of a source stays; an older one stays at least
 //! until 30 days after the next one was made; then it stays as long as the policy says, which by default is
-//! for ever. Locked ones stay in any case.
+//! for ever. Locked ones stay in any case. One that is not good counts as no next one: the last good one stays.
 
 use super::Held;
 use crate::{BackupId, Lapse, Reason};
@@ -25,9 +25,10 @@ pub fn safety_to_delete(backups: &[Held], keep: Option<Lapse>, now_ms: i64) -> V
         let next_end = next.created.saturating_add(AFTER_NEXT.ms());
         !held.locked && now_ms > own_end.max(next_end)
     };
-    safety
-        .windows(2)
-        .filter(|pair| is_over(pair[0], pair[1]))
-        .map(|pair| pair[0].id)
-        .collect()
+    let next_good = |at: usize| safety[at + 1..].iter().find(|next| next.good);
+    let going = safety
+        .iter()
+        .enumerate()
+        .filter(|(at, held)| next_good(*at).is_some_and(|next| is_over(held, next)));
+    going.map(|(_, held)| held.id).collect()
 }

@@ -77,6 +77,29 @@ fn the_oldest_unlocked_one_goes_once_the_new_one_is_verified() {
 }
 
 #[test]
+fn what_is_not_good_lets_nothing_go_and_takes_no_place_but_is_counted_when_one_is_refused() {
+    let mut five = some(5);
+    for at in [1, 3] {
+        five[at].good = false;
+    }
+    five.iter_mut().for_each(|held| held.verified = true);
+    let two = limit(2, WhenFull::Rotate);
+    let ids = |held: &[Held]| held.iter().map(|held| held.id).collect::<Vec<_>>();
+    assert_eq!(
+        two.surplus(&five[..4], five[3].id),
+        [],
+        "the newest one is not good"
+    );
+    assert_eq!(two.surplus(&five[..3], five[2].id), [], "two good ones stay");
+    assert_eq!(
+        two.surplus(&five, five[4].id),
+        ids(&five[..2]),
+        "two good ones are newer than both"
+    );
+    assert!(limit(4, WhenFull::Refuse).admit(&five[..4], MANUAL).is_err());
+}
+
+#[test]
 fn per_person_each_has_his_own() {
     let mut three = some(3);
     three[0].person = Some("anna".to_owned());

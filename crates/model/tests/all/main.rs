@@ -26,4 +26,5 @@ mod retention_rules;
 mod schedule;
 mod schedule_due;
 mod settings;
+mod shrunken;
 mod words;

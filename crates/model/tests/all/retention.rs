@@ -20,6 +20,7 @@ pub(crate) fn held(number: u8, created: i64) -> Held {
         reason: Reason::Scheduled,
         locked: false,
         verified: false,
+        good: true,
         person: None,
     }
 }
@@ -38,11 +39,13 @@ fn any_held() -> impl Strategy<Value = Held> {
         reason,
         proptest::bool::weighted(0.1),
         proptest::bool::weighted(0.3),
+        proptest::bool::weighted(0.8),
     )
-        .prop_map(|(created, number, reason, locked, verified)| Held {
+        .prop_map(|(created, number, reason, locked, verified, good)| Held {
             reason,
             locked,
             verified,
+            good,
             ..held(number, created)
         })
 }
@@ -168,6 +171,7 @@ proptest! {
     fn keep_last_keeps_exactly_that_many(n in 1..30_u32, mut backups in any_backups(), zone in any_zone()) {
         for held in &mut backups {
             held.verified = false;
+            held.good = true;
         }
         let retention = Retention { last: Count(n), ..Retention::default() };
         let eligible = eligible(&backups);
@@ -218,6 +222,44 @@ proptest! {
         let expected: BTreeSet<BackupId> =
             deleted(&only_last, &backups, &zone).intersection(&deleted(&only_daily, &backups, &zone)).copied().collect();
         prop_assert_eq!(deleted(&both, &backups, &zone), expected);
+    }
+
+    #[test]
+    fn what_becomes_of_good_backups_is_the_same_without_those_that_are_not(retention in any_retention(), backups in any_backups(), zone in any_zone(), days in 0..400_i64) {
+        let good: Vec<Held> = backups.iter().filter(|held| held.good).cloned().collect();
+        let strict = Terms { max_age: Some(Lapse::days(days)), ..terms(&zone) };
+        for terms in [terms(&zone), strict] {
+            let with: Vec<BackupId> = retention.to_delete(&backups, &terms).into_iter().filter(|id| good.iter().any(|held| held.id == *id)).collect();
+            prop_assert_eq!(with, retention.to_delete(&good, &terms));
+        }
+    }
+
+    #[test]
+    fn the_last_good_backup_never_goes(retention in any_retention(), backups in any_backups(), zone in any_zone(), days in 0..400_i64) {
+        let strict = Terms { max_age: Some(Lapse::days(days)), ..terms(&zone) };
+        let good = backups.iter().filter(|held| held.good && held.reason.is_ordinary());
+        let last = good.max_by_key(|held| (held.created, held.id)).map(|held| held.id);
+        for terms in [terms(&zone), strict] {
+            prop_assert!(retention.to_delete(&backups, &terms).into_iter().all(|id| Some(id) != last));
+        }
+    }
+
+    #[test]
+    fn a_backup_that_is_not_good_goes_when_a_good_one_in_its_stead_would(retention in any_retention(), mut backups in any_backups(), at in 0..40_usize, zone in any_zone()) {
+        // The newest is good, so that neither is protected as the last one.
+        backups.push(held(200, NOW - 1));
+        backups.retain(|held| held.created < NOW);
+        let one = backups[at % backups.len()].id;
+        backups.retain(|held| held.good || held.id == one);
+        backups.iter_mut().for_each(|held| held.verified = false);
+        let newest = backups.iter().max_by_key(|held| (held.created, held.id)).map(|held| held.id);
+        let is_gone = |is_good: bool| {
+            let changed: Vec<Held> = backups.iter().map(|held| Held { good: is_good || held.id != one, ..held.clone() }).collect();
+            deleted(&retention, &changed, &zone).contains(&one)
+        };
+        if newest != Some(one) {
+            prop_assert_eq!(is_gone(false), is_gone(true));
+        }
     }
 
     #[test]

@@ -257,6 +257,74 @@ fn a_safety_backup_stays_thirty_days_beyond_the_next_one() {
     assert_eq!(gone(NOW + 1000 * day), 2, "the newest stays");
 }
 
+/// Good ones and such that are not, the oldest first; what stays of them.
+fn stay(retention: &Retention, backups: &str) -> String {
+    let held: Vec<Held> = backups
+        .bytes()
+        .enumerate()
+        .map(|(at, sign)| Held {
+            good: sign == b'g',
+            ..held(at as u8, NOW - 100 * HOUR + at as i64 * HOUR)
+        })
+        .collect();
+    let gone = retention.to_delete(&held, &terms(&Zone::utc()));
+    let sign = |(held, sign): (&Held, char)| if gone.contains(&held.id) { '-' } else { sign };
+    held.iter().zip(backups.chars()).map(sign).collect()
+}
+
+#[test]
+fn a_backup_that_is_not_good_takes_nobodys_place_and_goes_after_the_good_ones() {
+    let two = Retention {
+        last: Count(2),
+        ..Retention::default()
+    };
+    for (backups, stays) in [
+        ("gg", "gg"),
+        ("ggb", "ggb"),
+        ("ggbbbbb", "ggbbbbb"),
+        ("bbb", "bbb"),
+        ("gbbbg", "gbbbg"),
+        ("ggbbg", "-gbbg"),
+        ("gbbgg", "---gg"),
+        ("bgbgb", "-gbgb"),
+        ("bg", "bg"),
+    ] {
+        assert_eq!(stay(&two, backups), stays, "{backups}");
+    }
+    assert_eq!(
+        stay(&Retention::default(), "bgbgbg"),
+        "bgbgbg",
+        "there is no rule"
+    );
+}
+
+#[test]
+fn the_last_good_backup_outlives_the_greatest_age_of_a_plan() {
+    let zone = Zone::utc();
+    let mut backups = at(&["2025-10-01T03:00:00Z", "2026-01-01T03:00:00Z"]);
+    backups[1].good = false;
+    let terms = Terms {
+        max_age: Some(Lapse::days(30)),
+        ..terms(&zone)
+    };
+    let judged = Retention::default().judge(&backups, &terms);
+    assert!(judged[0].kept && judged[1].kept);
+    assert_eq!(judged[1].because, ["last good"]);
+}
+
+#[test]
+fn the_last_good_safety_backup_is_not_followed_by_one_that_is_not() {
+    let day = 24 * HOUR;
+    let mut backups = vec![held(1, NOW - 100 * day), held(2, NOW - 90 * day)];
+    for held in &mut backups {
+        held.reason = Reason::Safety;
+    }
+    let gone = |backups: &[Held]| safety_to_delete(backups, Some(Lapse::days(7)), NOW).len();
+    assert_eq!(gone(&backups), 1);
+    backups[1].good = false;
+    assert_eq!(gone(&backups), 0);
+}
+
 #[test]
 fn counts_are_numbers_or_all() {
     let read = |json: &str| serde_json::from_str::<Retention>(json);

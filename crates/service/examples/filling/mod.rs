@@ -117,6 +117,12 @@ fn backup(number: usize, sources: usize) -> Result<BackupRow> {
         job: Some(job_id(number)?),
         state: "ok".to_owned(),
         warnings: "[]".to_owned(),
+        lacks: 0,
+        suspicion: String::new(),
+        accepted: None,
+        hurt: 0,
+        amounts: "{}".into(),
+        ignored: "[]".into(),
     })
 }
 

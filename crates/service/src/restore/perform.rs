@@ -12,7 +12,7 @@ use sources::{Context, Hold, Journal, Outcome, Request, Source};
 use super::safety::named;
 use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP, Target};
 use crate::Service;
-use crate::joined::{JournalOf, TreeOf};
+use crate::joined::JournalOf;
 use crate::policy::policy_of;
 
 /// One restore under way.
@@ -215,18 +215,17 @@ impl Run<'_> {
     async fn apply(&self, plan: &Plan, journal: JournalOf) -> Result<Outcome> {
         let mut journal = journal.of_running(self.job, &self.service.options.clock);
         let source = self.service.open_target(&self.order.target).await?;
-        let tree = self.service.tree_of(&self.order.snapshot).await?;
         let cx = self.service.context(&self.job.id, self.progress, self.cancel);
-        let (plan, wanted, tree) = (plan.clone(), self.order.wanted.clone(), TreeOf(tree));
+        let (plan, wanted) = (plan.clone(), self.order.wanted.clone());
         self.progress.phase("restoring");
         self.service
-            .blocking(move || {
+            .with_tree(&self.order.snapshot, move |tree| {
                 let request = Request {
                     plan: &plan,
                     wanted: &wanted,
                 };
-                let recorded = tree.recorded()?.into();
-                source.apply(&request, &tree, &mut journal, &Context { recorded, ..cx })
+                let recorded = tree.recorded()?;
+                source.apply(&request, tree, &mut journal, &Context { recorded, ..cx })
             })
             .await
     }

@@ -20,6 +20,7 @@ use super::{Target, place};
 use crate::Service;
 use crate::backup::{Making, by_source};
 use crate::joined::TreeOf;
+use crate::verify::Loss;
 
 /// Things that are named in a text; the plan has all of them.
 const NAMED: usize = 10;
@@ -104,9 +105,22 @@ impl Service {
         let repository = self.opened().await?;
         let id = repository::Id::parse(snapshot)?;
         let (progress, cancel) = (progress.clone(), cancel.clone());
-        let report = self
-            .blocking(move || repository.verify(&repository.snapshot(&id)?, level, &progress, &cancel))
-            .await?;
+        let read = move || match repository.snapshot(&id) {
+            Ok(snapshot) => repository.verify(&snapshot, level, &progress, &cancel).map(Ok),
+            Err(problem) => Ok(Err(problem)),
+        };
+        let report = match self.blocking(read).await? {
+            Err(problem) => {
+                if matches!(problem.kind(), Kind::NotFound | Kind::Damaged) {
+                    self.note_loss(snapshot, Loss::of_snapshot(&problem)).await?;
+                }
+                return Err(problem);
+            }
+            Ok(report) => report,
+        };
+        if !report.is_clean() {
+            self.note_loss(snapshot, Loss::Pieces).await?;
+        }
         match report.errors().next() {
             None => Ok(()),
             Some(error) => Err(

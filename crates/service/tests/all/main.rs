@@ -18,6 +18,7 @@ mod folder_restore;
 mod going_on;
 mod house;
 mod keeping;
+mod marks;
 mod notify;
 mod notify_http;
 mod notify_mail;

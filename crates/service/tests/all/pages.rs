@@ -51,6 +51,12 @@ fn backup(number: usize, of: usize) -> BackupRow {
         job: None,
         state: if number % 40 == 7 { "missing" } else { "ok" }.into(),
         warnings: "[]".into(),
+        lacks: 0,
+        suspicion: String::new(),
+        accepted: None,
+        hurt: 0,
+        amounts: "{}".into(),
+        ignored: "[]".into(),
     }
 }
 

@@ -136,6 +136,7 @@ pub(crate) const OF_BACKUPS: &[Row] = rows! {
     };
     "lock_backup" [Lock] |s, x, _c| s.lock_backup(&x.backup, true);
     "lock_backup off" [Unlock] |s, x, _c| s.lock_backup(&x.backup, false);
+    "accept_backup" [Delete] |s, x, _c| s.accept_backup(&x.backup);
     "rename_backup" [Rename] |s, x, _c| s.rename_backup(&x.backup, "new");
     "delete_backups" [Delete] |s, x, _c| s.delete_backups(std::slice::from_ref(&x.backup));
     "ask_verify" [Verify] |s, x, _c| s.ask_verify(Some(&x.backup));
