@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use model::{Draft, Item};
+use model::{Action, Draft, Item};
 
 /// See above.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,11 @@ pub struct Doubt<'a> {
 
 /// What a plan that is made now does not account for by what was done or not done of the earlier one.
 pub fn doubts<'a>(planned: &'a Draft, now: &'a Draft) -> Vec<Doubt<'a>> {
-    let thing = |item: &'a Item| (item.part.as_str(), item.data.to_string());
+    // What is made anew is deleted and created: two items about one thing.
+    let thing = |item: &'a Item| {
+        let is_deletion = item.action == Action::Delete;
+        (item.part.as_str(), is_deletion, item.data.to_string())
+    };
     let now: HashMap<_, _> = now.items.iter().map(|item| (thing(item), item)).collect();
     let doubt = |(number, planned): (usize, &'a Item)| {
         // What needs no change is as in the backup.
