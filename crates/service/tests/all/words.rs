@@ -113,6 +113,10 @@ With Cairn, on a new machine
 With stock restic (https://restic.net), even if Cairn were gone
     restic -r s3:https://s3.example.org/bucket snapshots
 
+For backups that are newer than this sheet: `snapshots` lists them with their
+tags. Of those with the same tag source:… take the newest without the tag
+reason:safety. Never `latest`: it may be what was there before a restore.
+
 Both ask for the password. Try it today: `cairn kit check`.
 ";
     assert_eq!(text, expected);
