@@ -173,17 +173,17 @@ impl Disk {
             self.settle_folder(above, group)?;
         }
         let mode = if group { 0o770 } else { 0o700 };
-        let mut made = self.changes.folder(path, mode);
-        if made
+        let mut outcome = self.changes.folder(path, mode);
+        if outcome
             .as_ref()
             .is_err_and(|error| error.kind() == ErrorKind::NotFound)
         {
             // What is above was there once, or never: it is made anew, and then this is tried a second and last time.
             self.settled().retain(|known| !path.starts_with(known));
             self.settle_folder(above, group)?;
-            made = self.changes.folder(path, mode);
+            outcome = self.changes.folder(path, mode);
         }
-        match made {
+        match outcome {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             other => other?,
         }
