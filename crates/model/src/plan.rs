@@ -131,6 +131,9 @@ pub struct Draft {
     pub keep: u64,
     /// What cannot be restored and why, and what a person should know first.
     pub warnings: Vec<String>,
+    /// What will not be as in the backup, since something that stays is in its place: each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<String>,
     pub seconds_estimate: u64,
     /// Bytes that will be written.
     pub bytes: u64,

@@ -69,7 +69,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<ExportDone> {
-        let row = self.backup_row(&request.backup).await?;
+        let row = self.readable(&request.backup).await?;
         self.may(Permission::Download, Some(&row.source)).await?;
         self.export_row(row, request, out, progress, cancel).await
     }
@@ -88,7 +88,8 @@ impl Service {
             format: request.format.word().to_owned(),
         };
         self.audit("backup.export", &row.source_name, &row.id).await?;
-        self.here(&order, Some(&row.source), progress, cancel, |job| {
+        let source = Some(row.source.clone()).filter(|source| !source.is_empty());
+        self.here(&order, source.as_deref(), progress, cancel, |job| {
             let cx = self.context(&job, progress, cancel);
             let format = request.format;
             cx.progress

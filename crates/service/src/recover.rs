@@ -245,7 +245,7 @@ fn is_of_the_backup(kind: Kind) -> bool {
 }
 
 /// `None` for a snapshot that is not ours.
-fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
+pub(crate) fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
     let tree = repository.tree(snapshot)?;
     let is_file = tree
         .stat(Path::new(MANIFEST_FILE))?
@@ -271,7 +271,7 @@ fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Ma
     }
 }
 
-fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
+pub(crate) fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
     let summary = snapshot.summary.clone().unwrap_or_default();
     let names: Vec<&str> = manifest.parts.iter().map(|part| part.name.as_str()).collect();
     let warnings: Vec<String> = manifest

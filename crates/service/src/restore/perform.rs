@@ -9,6 +9,7 @@ use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress,
 use repository::Level;
 use sources::{Context, Hold, Journal, Outcome, Request, Source};
 
+use super::aim::aim;
 use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP, Target};
 use crate::Service;
 use crate::joined::{JournalOf, TreeOf};
@@ -205,15 +206,16 @@ impl Run<'_> {
         let source = self.service.open_target(&self.order.target).await?;
         let tree = self.service.tree_of(&self.order.snapshot).await?;
         let cx = self.service.context(&self.job.id, self.progress, self.cancel);
-        let (plan, wanted) = (plan.clone(), self.order.wanted.clone());
+        let (plan, order) = (plan.clone(), self.order.clone());
         self.progress.phase("restoring");
         self.service
             .blocking(move || {
+                let aim = aim(&order.target, &*source, TreeOf(tree), &order.wanted, &cx)?;
                 let request = Request {
                     plan: &plan,
-                    wanted: &wanted,
+                    wanted: &aim.wanted,
                 };
-                source.apply(&request, &TreeOf(tree), &mut journal, &cx)
+                source.apply(&request, &*aim.tree, &mut journal, &cx)
             })
             .await
     }
@@ -229,7 +231,9 @@ fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome
     );
     let differs = |item: &Item| format!("{}: not as in the backup ({})", item.name, item.detail);
     warnings.extend(left.items.iter().take(20).map(differs));
-    let verified = left.items.is_empty();
+    let unmet = |text: &String| format!("not as in the backup: {text}");
+    warnings.extend(left.unmet.iter().take(20).map(unmet));
+    let verified = left.items.is_empty() && left.unmet.is_empty();
     let state = if verified && warnings.is_empty() {
         "succeeded"
     } else {

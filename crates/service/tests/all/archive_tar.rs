@@ -207,11 +207,39 @@ fn hard_links_lead_to_files_that_came_before() {
 }
 
 #[test]
-fn devices_pipes_and_strange_kinds_are_refused() {
+fn a_pipe_is_taken_and_a_device_only_from_an_archive_of_ones_own() {
+    let archive = tar(&[
+        entry(EntryType::Fifo, "pipe", b""),
+        entry(EntryType::Char, "char", b""),
+        entry(EntryType::Block, "block", b""),
+    ]);
+    let names = |limits| {
+        let unpacked = Desk::new()
+            .import(&archive, limits, None)
+            .expect("it is imported");
+        assert_eq!(
+            std::fs::read_dir(unpacked.dir()).expect("a folder").count(),
+            0,
+            "nothing is made"
+        );
+        let paths = unpacked
+            .entries
+            .iter()
+            .map(|(path, _)| path.display().to_string());
+        (paths.collect::<Vec<_>>(), unpacked.left_out.len())
+    };
+    assert_eq!(names(Limits::default()), (vec!["pipe".to_owned()], 2));
+    let trusted = Limits {
+        owners: true,
+        ..Limits::default()
+    };
+    let all = ["block", "char", "pipe"].map(str::to_owned).to_vec();
+    assert_eq!(names(trusted), (all, 0));
+}
+
+#[test]
+fn strange_kinds_are_refused() {
     for (kind, why) in [
-        (EntryType::Char, "device"),
-        (EntryType::Block, "device"),
-        (EntryType::Fifo, "named pipe"),
         (EntryType::new(b'M'), "kind that is not imported"),
         (EntryType::new(b'V'), "kind that is not imported"),
     ] {

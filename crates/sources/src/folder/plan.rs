@@ -109,11 +109,11 @@ impl Comparison<'_> {
             match living.get(path) {
                 None => self.item(draft, Action::Create, path, &entry.meta, None),
                 Some(_) if without_room.contains(path.as_path()) => {
-                    draft.warnings.push(format!(
-                        "{}: a folder that is not in the backup is in its place, and stays",
-                        path.display()
-                    ));
-                    draft.keep += 1;
+                    let stays = "a folder that is not in the backup is in its place, and stays";
+                    let full = self.part.tree.join(path);
+                    let told = format!("{}: {stays}", full.display());
+                    draft.warnings.push(told.clone());
+                    draft.unmet.push(told);
                 }
                 Some(now) if regrouped.contains(path.as_path()) => {
                     self.item(draft, Action::Update, path, &entry.meta, Some(now));

@@ -1,0 +1,270 @@
+//! Where what somebody asked for meets the tree of the backup, and the parts of the target: the one place for it, for every kind and door.
+//!
+//! Nouns: an *aim* is the tree as the target sees it, and what is wanted in the target's words.
+//! Rules: a part or path that the backup does not hold is an error that names what may have been meant, and never an empty plan. In a folder
+//! that the backup is unpacked into, a part is a path. A backup of another source has its parts by their names there; where one part goes
+//! into a source that has one part, it is that one, whatever the two are called.
+
+mod seen_as;
+
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use model::{MANIFEST_FILE, Manifest, Problem, Result, nearest};
+use sources::{Context, Source, Tree, Wanted};
+
+use super::Target;
+use crate::Service;
+use crate::joined::TreeOf;
+use seen_as::SeenAs;
+
+/// A manifest is not larger.
+const LARGEST_MANIFEST: u64 = 64 << 20;
+/// So many names are listed where none is near.
+const LISTED: usize = 8;
+
+pub(super) struct Aim {
+    pub(super) tree: Box<dyn Tree>,
+    pub(super) wanted: Wanted,
+}
+
+/// What is wanted, found in the backup and in the target.
+pub(super) fn aim(
+    target: &Target,
+    source: &dyn Source,
+    tree: TreeOf,
+    wanted: &Wanted,
+    cx: &Context,
+) -> Result<Aim> {
+    let mut wanted = Wanted {
+        paths: insides(&wanted.paths)?,
+        ..wanted.clone()
+    };
+    let held = parts_of(&tree)?;
+    check_parts(&wanted.parts, &held)?;
+    check_paths(&wanted, &tree, &held)?;
+    let tree: Box<dyn Tree> = Box::new(tree);
+    match target {
+        Target::Dir(_) => {
+            let parts = std::mem::take(&mut wanted.parts);
+            if wanted.paths.is_empty() {
+                wanted.paths = parts.iter().map(PathBuf::from).collect();
+            }
+            Ok(Aim { tree, wanted })
+        }
+        Target::Source(id) => match manifest_of(&*tree) {
+            Some(manifest) if manifest.source.id.to_string() != *id => {
+                into_another(source, tree, wanted, &held, cx)
+            }
+            _ => Ok(Aim { tree, wanted }),
+        },
+    }
+}
+
+/// A backup of another source.
+fn into_another(
+    source: &dyn Source,
+    tree: Box<dyn Tree>,
+    wanted: Wanted,
+    held: &[String],
+    cx: &Context,
+) -> Result<Aim> {
+    let there = source.inspect(cx)?.parts;
+    let meant = meant_parts(&wanted, held);
+    if let ([one], [other]) = (meant.as_slice(), there.as_slice()) {
+        let seen = SeenAs::new(tree, one, &other.name);
+        let wanted = Wanted {
+            parts: wanted.parts.iter().map(|_| other.name.clone()).collect(),
+            paths: wanted.paths.iter().map(|path| seen.seen(path)).collect(),
+            ..wanted
+        };
+        let tree = Box::new(seen);
+        return Ok(Aim { tree, wanted });
+    }
+    let is_there = |name: &String| there.iter().any(|part| part.name == *name);
+    if meant.iter().any(is_there) {
+        return Ok(Aim { tree, wanted });
+    }
+    let names: Vec<&str> = there.iter().map(|part| part.name.as_str()).collect();
+    let message = format!(
+        "the backup holds {}, and the source has {}: no part fits another by its name",
+        meant.join(", "),
+        names.join(", ")
+    );
+    Err(Problem::invalid(message)
+        .hint("choose one part with --part where the source has one, or unpack into a folder with --to DIR"))
+}
+
+/// The parts that are chosen, by their own names or by what is wanted of them.
+fn meant_parts(wanted: &Wanted, held: &[String]) -> Vec<String> {
+    if !wanted.parts.is_empty() {
+        return wanted.parts.clone();
+    }
+    let first = |path: &PathBuf| Some(path.iter().next()?.to_string_lossy().into_owned());
+    let mut named: Vec<String> = wanted.paths.iter().filter_map(first).collect();
+    named.dedup();
+    if named.is_empty() { held.to_vec() } else { named }
+}
+
+/// As people write paths: with or without `/` or `./` in front. The root is everything.
+fn insides(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let paths = paths
+        .iter()
+        .map(|path| inside(path))
+        .collect::<Result<Vec<_>>>()?;
+    let is_everything = paths.iter().any(|path| path.as_os_str().is_empty());
+    Ok(if is_everything { Vec::new() } else { paths })
+}
+
+fn inside(path: &Path) -> Result<PathBuf> {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => {
+                let message = format!("“{}” is not a path inside a backup", path.display());
+                return Err(Problem::invalid(message).hint("write it as `cairn ls` does, without `..`"));
+            }
+            _ => {}
+        }
+    }
+    Ok(clean)
+}
+
+/// What lies at the root of a backup, its manifest excepted.
+fn parts_of(tree: &dyn Tree) -> Result<Vec<String>> {
+    let entries = tree.list(Path::new(""))?;
+    let names = entries
+        .iter()
+        .map(|entry| entry.path.to_string_lossy().into_owned());
+    Ok(names.filter(|name| name != MANIFEST_FILE).collect())
+}
+
+fn check_parts(wanted: &[String], held: &[String]) -> Result<()> {
+    match wanted.iter().find(|part| !held.contains(part)) {
+        None => Ok(()),
+        Some(part) => {
+            let names = || held.iter().map(String::as_str);
+            let near = nearest(part, names()).map(|near| format!("did you mean “{near}”? "));
+            let listed = names().take(LISTED).collect::<Vec<_>>().join(", ");
+            Err(Problem::not_found(format!("the backup holds no part “{part}”"))
+                .hint(format!("{}its parts are: {listed}", near.unwrap_or_default())))
+        }
+    }
+}
+
+fn check_paths(wanted: &Wanted, tree: &dyn Tree, held: &[String]) -> Result<()> {
+    for path in &wanted.paths {
+        if tree.stat(path)?.is_none() {
+            return Err(not_in(path, tree, held)?);
+        }
+        let is_in = |part: &String| path.starts_with(part);
+        if !wanted.parts.is_empty() && !wanted.parts.iter().any(is_in) {
+            let message = format!(
+                "“{}” lies in none of the chosen parts: {}",
+                path.display(),
+                wanted.parts.join(", ")
+            );
+            return Err(Problem::invalid(message).hint("leave --part out, or name its part as well"));
+        }
+    }
+    Ok(())
+}
+
+/// With what may have been meant: the same below a part, or what lies in the deepest folder that there is.
+fn not_in(path: &Path, tree: &dyn Tree, held: &[String]) -> Result<Problem> {
+    let problem = Problem::not_found(format!("“{}” is not in this backup", path.display()));
+    for part in held {
+        let below = Path::new(part).join(path);
+        if tree.stat(&below)?.is_some() {
+            return Ok(problem.hint(format!("did you mean “{}”?", below.display())));
+        }
+    }
+    let mut folder = PathBuf::new();
+    for name in path {
+        let next = folder.join(name);
+        let found = tree.stat(&next)?;
+        if found.is_some_and(|found| found.meta.is_dir()) {
+            folder = next;
+            continue;
+        }
+        let inside = tree.list(&folder)?;
+        let names: Vec<String> = inside
+            .iter()
+            .filter_map(|entry| Some(entry.path.file_name()?.to_string_lossy().into_owned()))
+            .collect();
+        if let Some(near) = nearest(&name.to_string_lossy(), names.iter().map(String::as_str)) {
+            let near = folder.join(near);
+            return Ok(problem.hint(format!("did you mean “{}”?", near.display())));
+        }
+        let listed = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+        let place = match folder.as_os_str().is_empty() {
+            true => "at its root".to_owned(),
+            false => format!("in “{}”", folder.display()),
+        };
+        return Ok(problem.hint(format!(
+            "{place} there are: {listed}; `cairn ls` lists everything"
+        )));
+    }
+    Ok(problem.hint("`cairn ls` lists what is"))
+}
+
+fn manifest_of(tree: &dyn Tree) -> Option<Manifest> {
+    let path = Path::new(MANIFEST_FILE);
+    tree.stat(path).ok()?.filter(|entry| entry.meta.is_file())?;
+    let mut bytes = Vec::new();
+    let opened = tree.open(path).ok()?;
+    opened.take(LARGEST_MANIFEST).read_to_end(&mut bytes).ok()?;
+    Manifest::decode(&bytes).ok()
+}
+
+/// Only a thing of its own kind can be made like a backup.
+pub(super) fn check_kind(backup: &str, target: &str, name: &str) -> Result<()> {
+    if backup == target {
+        return Ok(());
+    }
+    let message = format!("the backup is of the kind {backup}, and “{name}” is of the kind {target}");
+    Err(Problem::invalid(message)
+        .hint("restore it into a source of its own kind, or unpack it into a folder with --to DIR"))
+}
+
+impl Service {
+    /// The chosen parts, as the target calls them.
+    pub(super) async fn parts_there(
+        &self,
+        target: &Target,
+        snapshot: &str,
+        wanted: &Wanted,
+    ) -> Result<Vec<String>> {
+        if wanted.parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (source, tree) = (self.open_target(target).await?, self.tree_of(snapshot).await?);
+        let (target, wanted) = (target.clone(), wanted.clone());
+        self.blocking(move || {
+            let aim = aim(&target, &*source, TreeOf(tree), &wanted, &Context::default())?;
+            Ok(aim.wanted.parts)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_into_a_source_of_another_kind_is_refused() {
+        assert!(check_kind("folder", "folder", "world").is_ok());
+        let refused = check_kind("sqlite", "folder", "world").expect_err("refused");
+        assert!(refused.message().contains("sqlite") && refused.hint_text().is_some());
+    }
+
+    #[test]
+    fn a_path_may_begin_as_people_write_it_and_may_not_lead_out() {
+        for written in ["/world/a", "./world/a", "world//a/"] {
+            assert_eq!(inside(Path::new(written)).ok(), Some(PathBuf::from("world/a")));
+        }
+        assert!(inside(Path::new("world/../a")).is_err());
+    }
+}
