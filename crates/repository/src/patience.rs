@@ -83,3 +83,73 @@ fn waiting(problem: &Problem) -> String {
     let whose = problem.message().strip_prefix(LOCKED).unwrap_or_default();
     format!("{WAITING_FOR_A_LOCK}{whose}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn locked() -> Problem {
+        Problem::new(
+            Kind::Locked,
+            format!("{LOCKED} by host (process 1), exclusively since noon"),
+        )
+        .hint("wait")
+    }
+
+    #[test]
+    fn who_waits_says_for_whom_and_goes_on_where_it_was() {
+        let patience = Patience {
+            most: Duration::from_mins(1),
+            ..Patience::default()
+        };
+        patience.progress.phase("storing");
+        let looks = Cell::new(0);
+        let taken = patience.wait(|| {
+            looks.set(looks.get() + 1);
+            match looks.get() {
+                1 => Err(locked()),
+                2 => Ok(patience.progress.seen().phase),
+                _ => unreachable!("it has what it waited for"),
+            }
+        });
+        let phase = "waiting for a lock held by host (process 1), exclusively since noon";
+        assert_eq!(taken.expect("taken"), phase);
+        assert_eq!(patience.progress.seen().phase, "storing");
+    }
+
+    #[test]
+    fn who_has_no_patience_or_no_more_is_refused() {
+        let refused = Patience::default()
+            .wait(|| Err::<(), _>(locked()))
+            .expect_err("at once");
+        assert_eq!(refused.message(), locked().message());
+        let patience = Patience {
+            most: Duration::from_millis(1),
+            ..Patience::default()
+        };
+        let refused = patience.wait(|| Err::<(), _>(locked())).expect_err("soon");
+        assert_eq!(
+            (refused.kind(), refused.hint_text()),
+            (Kind::Locked, Some("wait"))
+        );
+        assert!(refused.message().contains("waited for"));
+        // Another problem is none that goes by itself.
+        let other = patience
+            .wait(|| Err::<(), _>(Problem::damaged("broken")))
+            .expect_err("at once");
+        assert_eq!(other.kind(), Kind::Damaged);
+    }
+
+    #[test]
+    fn who_is_told_to_stop_stops_waiting() {
+        let patience = Patience {
+            most: Duration::from_hours(1),
+            ..Patience::default()
+        };
+        patience.cancel.cancel();
+        let stopped = patience.wait(|| Err::<(), _>(locked())).expect_err("stopped");
+        assert_eq!(stopped.kind(), Kind::Cancelled);
+    }
+}

@@ -49,18 +49,24 @@ pub(super) fn listen(output: Output) -> Result<()> {
 
 fn hear(output: Output) {
     let mut state = state();
-    match &state.work {
-        Some((cancel, says)) if !state.heard => {
-            cancel.cancel();
-            output.say(says);
-            state.heard = true;
-        }
-        _ => {
+    match state.hear() {
+        Some(says) => output.say(says),
+        None => {
             if state.asks {
                 output.say("\ninterrupted; nothing was changed");
             }
             std::process::exit(INTERRUPTED)
         }
+    }
+}
+
+impl State {
+    /// What is said while work stops in good order; nothing: the process ends at once.
+    fn hear(&mut self) -> Option<&'static str> {
+        let is_first = !std::mem::replace(&mut self.heard, true);
+        let (cancel, says) = self.work.as_ref().filter(|_| is_first)?;
+        cancel.cancel();
+        Some(says)
     }
 }
 
@@ -107,5 +113,22 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         state().asks = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_during_one_piece_of_work_stops_that_and_all_that_would_follow() {
+        let cancel = Cancel::new();
+        let work = Stopping::begin(&cancel, "stopping").expect("nothing was heard yet");
+        assert_eq!(state().hear(), Some("stopping"));
+        assert!(cancel.is_cancelled());
+        drop(work);
+        assert!(Stopping::begin(&Cancel::new(), "more").is_err(), "no more work");
+        assert!(Asking::begin().is_err(), "and no question");
+        assert_eq!(state().hear(), None, "the second time at once");
     }
 }

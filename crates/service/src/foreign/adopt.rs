@@ -56,6 +56,7 @@ impl Service {
             Some(self.caller.name()),
         )
         .await?;
+        self.check_not_adopted(&snapshot, &source).await?;
         let (pieces, warnings) = self.fitted(&source, chosen).await?;
         let id = snapshot.id.hex();
         self.audit("backup.adopt", &source.name, &id).await?;
@@ -92,6 +93,26 @@ impl Service {
             Problem::new(Kind::Conflict, format!("that is backup {} already", row.id))
                 .hint("`cairn list --foreign` shows the snapshots of other programs"),
         )
+    }
+
+    /// Once is enough: the same backup twice would only be counted twice.
+    async fn check_not_adopted(&self, snapshot: &Snapshot, source: &SourceRow) -> Result<()> {
+        let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
+        let repository = self.opened().await?;
+        let all = self
+            .blocking(move || repository.readable_snapshots())
+            .await?
+            .readable;
+        let made = all.iter().filter(|made| made.parent == Some(snapshot.id));
+        let made: Vec<String> = made.map(|made| made.id.hex()).collect();
+        match rows.iter().find(|row| made.contains(&row.snapshot)) {
+            None => Ok(()),
+            Some(row) => Err(Problem::new(
+                Kind::Conflict,
+                format!("“{}” has it as backup {} already", source.name, row.id),
+            )
+            .hint("delete that one first, or adopt it into another source with --source")),
+        }
     }
 
     /// The source that was named or is called like the folder, made when there is none.

@@ -2,7 +2,8 @@
 //!
 //! Nouns: an *aim* is the tree as the target sees it, and what is wanted in the target's words.
 //! Rules: a part or path that the backup does not hold is an error that names what may have been meant, and never an empty plan. In a folder
-//! that the backup is unpacked into, a part is a path. A backup of another source has its parts by their names there; where one part goes
+//! that the backup is unpacked into, a part is a path. A backup of another source, or one that was taken in from
+//! outside, has its parts by their names there; where one part goes
 //! into a source that has one part, it is that one, whatever the two are called.
 
 mod seen_as;
@@ -10,7 +11,7 @@ mod seen_as;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use model::{MANIFEST_FILE, Manifest, Problem, Result, nearest};
+use model::{MANIFEST_FILE, Manifest, Problem, Reason, Result, nearest};
 use sources::{Context, Source, Tree, Wanted};
 
 use super::Target;
@@ -53,7 +54,7 @@ pub(super) fn aim(
             Ok(Aim { tree, wanted })
         }
         Target::Source(id) => match manifest_of(&*tree) {
-            Some(manifest) if manifest.source.id.to_string() != *id => {
+            Some(manifest) if is_from_elsewhere(&manifest, id) => {
                 into_another(source, tree, wanted, &held, cx)
             }
             _ => Ok(Aim { tree, wanted }),
@@ -61,7 +62,11 @@ pub(super) fn aim(
     }
 }
 
-/// A backup of another source.
+/// Of another source, or taken in from outside: then its parts may have other names than those of the target.
+fn is_from_elsewhere(manifest: &Manifest, target: &str) -> bool {
+    manifest.source.id.to_string() != target || manifest.reason == Reason::Imported
+}
+
 fn into_another(
     source: &dyn Source,
     tree: Box<dyn Tree>,
