@@ -75,11 +75,11 @@ impl Service {
                 progress: progress.clone(),
                 cancel: cancel.clone(),
             };
-            let mut done = self.take_over(making, snapshot, pieces).await?;
+            let mut done = Box::pin(self.take_over(making, snapshot, pieces)).await?;
             done.warn(warnings);
             value(done)
         };
-        self.here(&order, Some(&of), progress, cancel, work).await
+        Box::pin(self.here(&order, Some(&of), progress, cancel, work)).await
     }
 
     async fn foreign_snapshot(&self, wanted: &str) -> Result<Snapshot> {

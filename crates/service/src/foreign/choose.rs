@@ -35,9 +35,9 @@ pub(super) fn choose(tree: &Tree, snapshot: &Snapshot, wanted: &[PathBuf]) -> Re
     };
     let mut names: Vec<&str> = chosen.iter().map(|one| one.piece.name.as_str()).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+    if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(
-            Problem::invalid(format!("two of the folders are called “{}”", pair[0]))
+            Problem::invalid(format!("two of the folders are called “{twice}”"))
                 .hint("adopt one at a time, each with --path and a --source of its own"),
         );
     }

@@ -203,9 +203,10 @@ fn not_in(path: &Path, tree: &dyn Tree, held: &[String]) -> Result<Problem> {
             return Ok(problem.hint(format!("did you mean “{}”?", near.display())));
         }
         let listed = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
-        let place = match folder.as_os_str().is_empty() {
-            true => "at its root".to_owned(),
-            false => format!("in “{}”", folder.display()),
+        let place = if folder.as_os_str().is_empty() {
+            "at its root".to_owned()
+        } else {
+            format!("in “{}”", folder.display())
         };
         return Ok(problem.hint(format!(
             "{place} there are: {listed}; `cairn ls` lists everything"
