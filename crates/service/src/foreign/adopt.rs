@@ -70,7 +70,6 @@ impl Service {
                 name,
                 reason: Reason::Imported,
                 undoes: None,
-                whole: true,
                 who: self.caller.name().to_owned(),
                 progress: progress.clone(),
                 cancel: cancel.clone(),

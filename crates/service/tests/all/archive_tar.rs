@@ -214,9 +214,8 @@ fn a_pipe_is_taken_and_a_device_only_from_an_archive_of_ones_own() {
         entry(EntryType::Block, "block", b""),
     ]);
     let names = |limits| {
-        let unpacked = Desk::new()
-            .import(&archive, limits, None)
-            .expect("it is imported");
+        let desk = Desk::new();
+        let unpacked = desk.import(&archive, limits, None).expect("it is imported");
         assert_eq!(
             std::fs::read_dir(unpacked.dir()).expect("a folder").count(),
             0,

@@ -110,8 +110,7 @@ impl Comparison<'_> {
                 None => self.item(draft, Action::Create, path, &entry.meta, None),
                 Some(_) if without_room.contains(path.as_path()) => {
                     let stays = "a folder that is not in the backup is in its place, and stays";
-                    let full = self.part.tree.join(path);
-                    let told = format!("{}: {stays}", full.display());
+                    let told = format!("{}: {stays}", path.display());
                     draft.warnings.push(told.clone());
                     draft.unmet.push(told);
                 }
