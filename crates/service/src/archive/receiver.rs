@@ -202,11 +202,13 @@ impl<'a> Receiver<'a> {
         match kind {
             Some(kind) if self.limits.owners => self.bare(name, meta, kind),
             _ => {
+                let why = if self.limits.owners {
+                    "the archive does not say which device it is"
+                } else {
+                    "a device is only taken with --trusted"
+                };
                 let path = clean(name, &self.limits)?;
-                self.left_out.push(format!(
-                    "{}: a device is only taken with --trusted",
-                    path.display()
-                ));
+                self.left_out.push(format!("{}: {why}", path.display()));
                 Ok(())
             }
         }
