@@ -10,9 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use catalog::Catalog;
-use model::{
-    Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone,
-};
+use model::{Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
 use repository::{Patience, Repository};
 use tokio::sync::Semaphore;
 

@@ -74,7 +74,7 @@ impl Service {
                 progress: progress.clone(),
                 cancel: cancel.clone(),
             };
-            let mut done = Box::pin(self.take_over(making, snapshot, pieces)).await?;
+            let mut done = Box::pin(self.graft_of(making, snapshot, pieces)).await?;
             done.warn(warnings);
             value(done)
         };
@@ -175,7 +175,7 @@ impl Service {
         Ok((pieces, warnings))
     }
 
-    async fn take_over(&self, making: Making, old: Snapshot, pieces: Vec<Piece>) -> Result<BackupDone> {
+    async fn graft_of(&self, making: Making, old: Snapshot, pieces: Vec<Piece>) -> Result<BackupDone> {
         let repository = self.watched(&making.progress, &making.cancel).opened().await?;
         let version = self.options.version.clone();
         let created = old.time_ms()?;
