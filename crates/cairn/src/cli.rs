@@ -9,12 +9,14 @@ mod backups;
 mod care;
 mod demo;
 mod doctor;
+mod foreign;
 mod jobs;
 mod people;
 mod policies;
 mod restores;
 mod serve;
 mod shell;
+pub(crate) mod signals;
 mod sources;
 mod watch;
 
@@ -31,6 +33,8 @@ use arguments::{Arguments, Command, Global};
 
 /// Longer nobody waits for a mail server at the end of a command.
 const DELIVERY: Duration = Duration::from_secs(10);
+
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Runs one command; the exit code.
 pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
@@ -65,7 +69,13 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Problem::io("cannot start threads", error))?;
-    runtime.block_on(dispatch(arguments, &configuration, output))
+    let done = runtime.block_on(async {
+        signals::listen(output)?;
+        dispatch(arguments, &configuration, output).await
+    });
+    // Nobody waits any more for what may still hang on a network.
+    runtime.shutdown_timeout(FAREWELL);
+    done
 }
 
 async fn dispatch(arguments: Arguments, configuration: &Configuration, output: Output) -> Result<u8> {
@@ -115,6 +125,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Recover(words) => care::recover(service, &words, output).await,
         Command::Source(words) => sources::source(service, words, output).await,
         Command::Backup(words) => backups::backup(service, words, output).await,
+        Command::List(words) if words.foreign => foreign::list(service, words.limit, output).await,
         Command::List(words) => backups::list(service, &words, output).await,
         Command::Show(words) => backups::show(service, &words, output).await,
         Command::Ls(words) => backups::ls(service, &words, output).await,
@@ -141,6 +152,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
         Command::Logs(words) => jobs::logs(service, &words, output).await,
         Command::Export(words) => archives::export(service, words, output).await,
         Command::Import(words) => archives::import(service, words, output).await,
+        Command::Adopt(words) => foreign::adopt(service, words, output).await,
         Command::Schedule(words) => policies::schedule(service, words, output).await,
         Command::Policy(words) => policies::policy(service, words, output).await,
         Command::Repository(words) => care::repository(service, words, output).await,
@@ -171,6 +183,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
     options.url.clone_from(&configuration.url.value);
     options.allow.clone_from(&configuration.notify_allow.value);
     options.upload_limit = configuration.upload_limit.value.0;
+    options.lock_wait = configuration.lock_wait.value.std();
     options.secret_key = secret_key(&environment())?;
     options.mail = match &configuration.smtp.value {
         Some(address) => Some(mail_server(&address.0, &configuration.mail_from.value)?),

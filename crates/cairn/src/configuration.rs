@@ -17,13 +17,14 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::{Problem, Result, Size};
+use model::{Lapse, Problem, Result, Size};
 use serde::Deserialize;
 use service::notify::Net;
 
 pub(crate) use defaults::address;
 use defaults::{
     USUAL_RATE, absolute, default_data, default_workers, default_zone, parse_rate, parse_workers,
+    usual_lock_wait,
 };
 use layers::Layers;
 pub(crate) use mail::mail_server;
@@ -48,6 +49,7 @@ struct File {
     mail_from: Option<String>,
     notify_allow: Option<Vec<Net>>,
     upload_limit: Option<Size>,
+    lock_wait: Option<Lapse>,
     url: Option<String>,
 }
 
@@ -109,6 +111,8 @@ pub(crate) struct Configuration {
     pub(crate) notify_allow: Setting<Vec<Net>>,
     /// The largest file that may be uploaded.
     pub(crate) upload_limit: Setting<Size>,
+    /// So long scheduled and queued jobs wait for a lock on the repository.
+    pub(crate) lock_wait: Setting<Lapse>,
     /// How the world reaches the server, for links.
     pub(crate) url: Setting<Option<String>>,
     /// The file that was read, if any.
@@ -137,10 +141,11 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "CAIRN_CATALOG",
     "CAIRN_CONFIG",
     "CAIRN_DATA",
+    "CAIRN_LOCK_WAIT",
     "CAIRN_LOG",
     "CAIRN_MAIL_FROM",
     "CAIRN_NODE",
@@ -241,6 +246,7 @@ impl Configuration {
             upload_limit: layers.pick("CAIRN_UPLOAD_LIMIT", file.upload_limit, str::parse, || {
                 Size(service::USUAL_UPLOAD_LIMIT)
             })?,
+            lock_wait: layers.pick("CAIRN_LOCK_WAIT", file.lock_wait, str::parse, usual_lock_wait)?,
             url: layers.url(file.url)?,
             file: path,
         })

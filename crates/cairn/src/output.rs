@@ -10,6 +10,7 @@ use model::{Kind, Problem, Result};
 use serde_json::{Value, json};
 
 use crate::cli::arguments::Global;
+use crate::cli::signals::Asking;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -79,6 +80,7 @@ impl Output {
                 Problem::new(Kind::Refused, "this needs a confirmation").hint("add --yes when you are sure")
             );
         }
+        let _asking = Asking::begin()?;
         eprint!("{question} ");
         let mut answer = String::new();
         io::stdin()

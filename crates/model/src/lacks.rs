@@ -86,6 +86,33 @@ impl Lacks {
         self.skipped.iter().chain(&self.vanished).chain(&self.left_out)
     }
 
+    /// The same where a part of the tree has another name.
+    #[must_use]
+    pub fn with_part_renamed(&self, own: &str, name: &str) -> Self {
+        let rename = |lacked: &Lacked| match lacked.path() {
+            Some(path) => match path.strip_prefix(own) {
+                Ok(rest) if rest.as_os_str().is_empty() => Lacked::new(Path::new(name), &*lacked.why),
+                Ok(rest) => Lacked::new(&Path::new(name).join(rest), &*lacked.why),
+                Err(_) => lacked.clone(),
+            },
+            None => lacked.clone(),
+        };
+        let ignored = |ignored: &Ignored| Ignored {
+            part: if ignored.part == own {
+                name.to_owned()
+            } else {
+                ignored.part.clone()
+            },
+            patterns: ignored.patterns.clone(),
+        };
+        Lacks {
+            skipped: self.skipped.iter().map(rename).collect(),
+            vanished: self.vanished.iter().map(rename).collect(),
+            left_out: self.left_out.iter().map(rename).collect(),
+            ignored: self.ignored.iter().map(ignored).collect(),
+        }
+    }
+
     /// The same with no more paths than are recorded.
     #[must_use]
     pub fn bounded(self) -> Self {

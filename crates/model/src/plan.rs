@@ -147,6 +147,9 @@ pub struct Draft {
     /// It is left alone: that was asked for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaves_unsaved: bool,
+    /// What will not be as in the backup, since something that stays is in its place: each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<String>,
     pub seconds_estimate: u64,
     /// Bytes that will be written.
     pub bytes: u64,

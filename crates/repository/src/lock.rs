@@ -26,6 +26,8 @@ const REFRESH: Duration = Duration::from_mins(5);
 pub(crate) const STALE_MS: i64 = 30 * 60 * 1000;
 /// Without a refresh for this long a holder must not write any more.
 const LOST_MS: i64 = 22 * 60 * 1000 + 30_000;
+/// How it is said that somebody is in the way.
+pub(crate) const LOCKED: &str = "the repository is locked";
 /// Between writing a lock and looking for those who did the same.
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -307,13 +309,13 @@ impl Found {
     fn who(&self) -> String {
         match &self.file {
             Some(file) => {
-                let what = if file.exclusive { "exclusively " } else { "" };
+                let what = if file.exclusive { ", exclusively" } else { "" };
                 format!(
-                    "locked {what}by {} (process {}) since {}",
+                    "by {} (process {}){what} since {}",
                     file.hostname, file.pid, file.time
                 )
             }
-            None => format!("locked by {}, which cannot be read", self.id.short()),
+            None => format!("by {}, which cannot be read", self.id.short()),
         }
     }
 }
@@ -337,7 +339,7 @@ fn look_for_conflict(
         if found.is_stale(now_ms, &host) {
             storage.delete(Class::Lock, &found.id)?;
         } else if mode == Mode::Exclusive || found.file.as_ref().is_none_or(|file| file.exclusive) {
-            return Err(Problem::new(Kind::Locked, format!("the repository is {}", found.who()))
+            return Err(Problem::new(Kind::Locked, format!("{LOCKED} {}", found.who()))
                 .hint("wait until that has ended; a lock whose owner is gone is removed by itself after half an hour"));
         }
     }

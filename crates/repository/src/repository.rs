@@ -19,6 +19,7 @@ use crate::format::unpacked;
 use crate::index::Index;
 use crate::keys;
 use crate::lock::{Lock, Operation};
+use crate::patience::Patience;
 use crate::read::Blobs;
 use crate::storage::{Class, Storage};
 
@@ -77,9 +78,9 @@ pub(crate) struct Inner {
     loading: Mutex<()>,
 }
 
-/// A repository that was opened with one of its passwords.
+/// A repository that was opened with one of its passwords, as somebody uses it: how long he waits for others is his own affair.
 #[derive(Clone)]
-pub struct Repository(pub(crate) Arc<Inner>);
+pub struct Repository(pub(crate) Arc<Inner>, Patience);
 
 impl std::fmt::Debug for Repository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -134,7 +135,7 @@ impl Repository {
         let gear = Gear::keyed(&secret);
         let cache = options.cache.as_deref();
         let cache = cache.map(|folder| Cache::open(folder, &config.id, options.cache_limit));
-        Repository(Arc::new(Inner {
+        let inner = Inner {
             storage,
             key,
             config,
@@ -143,7 +144,14 @@ impl Repository {
             cache,
             index: RwLock::new(None),
             loading: Mutex::new(()),
-        }))
+        };
+        Repository(Arc::new(inner), Patience::default())
+    }
+
+    /// The same repository, used by somebody who waits for a lock.
+    #[must_use]
+    pub fn patient(&self, patience: Patience) -> Self {
+        Repository(Arc::clone(&self.0), patience)
     }
 
     pub fn location(&self) -> String {
@@ -167,14 +175,11 @@ impl Repository {
         self.0.options.clock.now_ms()
     }
 
-    /// Takes the lock that an operation needs.
+    /// Takes the lock that an operation needs; waits for it as long as he who asks has patience.
     pub(crate) fn lock(&self, operation: Operation) -> Result<Lock> {
-        Lock::acquire(
-            &self.0.storage,
-            &self.0.key,
-            operation.mode(),
-            &self.0.options.clock,
-        )
+        let (storage, key, clock) = (&self.0.storage, &self.0.key, &self.0.options.clock);
+        self.1
+            .wait(|| Lock::acquire(storage, key, operation.mode(), clock))
     }
 
     /// The lock of somebody who only reads. Where nothing can be written, nobody there can prune, and reading goes on without one.

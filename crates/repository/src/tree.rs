@@ -166,6 +166,14 @@ impl Tree {
         Ok(found)
     }
 
+    /// What the listing says of a path, but for the root.
+    pub(crate) fn node_at(&self, path: &Path) -> Result<Option<Node>> {
+        Ok(match self.node(path)? {
+            Found::Node(node) => Some(*node),
+            Found::Root | Found::Nothing => None,
+        })
+    }
+
     pub fn stat(&self, path: &Path) -> Result<Option<Entry>> {
         let dir = path.parent().unwrap_or(Path::new(""));
         Ok(match self.node(path)? {

@@ -59,6 +59,18 @@ impl Format {
         }
     }
 
+    /// The format that the name of a file stands for.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let ends = |ending: &str| name.len() > ending.len() && name.ends_with(ending);
+        match () {
+            () if ends(".zip") => Some(Format::Zip),
+            () if ends(".tar.gz") || ends(".tgz") => Some(Format::TarGz),
+            () if ends(".tar.zst") || ends(".tzst") => Some(Format::TarZst),
+            () => None,
+        }
+    }
+
     /// For the `Content-Type` of a download.
     pub const fn media_type(self) -> &'static str {
         match self {

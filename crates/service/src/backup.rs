@@ -312,7 +312,7 @@ impl Service {
 }
 
 impl BackupDone {
-    fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+    pub(crate) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
         let before = self.warnings.len();
         self.warnings.extend(warnings);
         if self.warnings.len() > before {

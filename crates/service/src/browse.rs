@@ -70,7 +70,7 @@ impl Service {
     }
 
     pub async fn ls(&self, backup: &str, path: &Path, recursive: bool) -> Result<Vec<Listed>> {
-        let row = self.backup_row(backup).await?;
+        let row = self.readable(backup).await?;
         self.may(Permission::See, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let path = path.to_path_buf();
@@ -93,7 +93,7 @@ impl Service {
 
     /// How many bytes `cat` would hand over.
     pub async fn file_size(&self, backup: &str, path: &Path) -> Result<u64> {
-        let row = self.backup_row(backup).await?;
+        let row = self.readable(backup).await?;
         self.may(Permission::Download, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let path = path.to_path_buf();
@@ -125,7 +125,7 @@ impl Service {
         most: u64,
         mut out: impl std::io::Write + Send + 'static,
     ) -> Result<u64> {
-        let row = self.backup_row(backup).await?;
+        let row = self.readable(backup).await?;
         self.may(Permission::Download, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
         let path = path.to_path_buf();
@@ -176,13 +176,13 @@ impl Service {
 
     /// What happened between two backups, or between a backup and the living thing (`live`).
     pub async fn diff(&self, a: &str, b: &str, cancel: &Cancel) -> Result<Vec<Difference>> {
-        let before = self.backup_row(a).await?;
+        let before = self.readable(a).await?;
         self.may(Permission::See, Some(&before.source)).await?;
         let tree = self.tree_of(&before.snapshot).await?;
         if b == "live" {
             return self.diff_living(&before.source, tree, cancel).await;
         }
-        let after = self.backup_row(b).await?;
+        let after = self.readable(b).await?;
         self.may(Permission::See, Some(&after.source)).await?;
         let other = self.tree_of(&after.snapshot).await?;
         let cancel = cancel.clone();
@@ -225,10 +225,18 @@ impl Service {
             Difference {
                 change: word(item.action).to_owned(),
                 path,
-                detail: item.detail.clone(),
+                detail: turned(&item.detail),
             }
         };
         Ok(draft.items.iter().map(item).collect())
+    }
+}
+
+/// A plan says what will become of what is there; this says what has become of what was backed up.
+fn turned(detail: &str) -> String {
+    match detail.split_once(" → ") {
+        Some((now, then)) => format!("{then} → {now}"),
+        None => detail.to_owned(),
     }
 }
 

@@ -83,7 +83,7 @@ fn told((path, why): &Note) -> String {
     format!("{}: {why}", path.display())
 }
 
-fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
+pub(crate) fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
     let (policy, policy_lacks) = policy_for_manifest(&making.source);
     let source = ManifestSource {
         id: making.source.id.parse()?,
@@ -111,7 +111,7 @@ fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Manifest> {
     Ok(manifest)
 }
 
-fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
+pub(crate) fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
     let tags = [
         "cairn".to_owned(),
         format!("source:{}", making.source.id),
@@ -128,7 +128,7 @@ fn snapshot_meta(making: &Making, now_ms: i64) -> SnapshotMeta {
     }
 }
 
-fn manifest_meta(now_ms: i64, size: u64) -> Meta {
+pub(crate) fn manifest_meta(now_ms: i64, size: u64) -> Meta {
     let time = model::Timestamp {
         seconds: now_ms.div_euclid(1000),
         nanos: (now_ms.rem_euclid(1000) * 1_000_000) as u32,

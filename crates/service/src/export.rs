@@ -68,7 +68,7 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<ExportDone> {
-        let row = self.backup_row(&request.backup).await?;
+        let row = self.readable(&request.backup).await?;
         self.may(Permission::Download, Some(&row.source)).await?;
         self.export_row(row, request, out, progress, cancel).await
     }
@@ -86,7 +86,8 @@ impl Service {
             format: request.format.word().to_owned(),
         };
         self.audit("backup.export", &row.source_name, &row.id).await?;
-        self.here(&order, Some(&row.source), progress, cancel, |job| {
+        let source = Some(row.source.clone()).filter(|source| !source.is_empty());
+        self.here(&order, source.as_deref(), progress, cancel, |job| {
             let cx = self.context(&job, progress, cancel);
             let format = request.format;
             cx.progress
@@ -96,7 +97,7 @@ impl Service {
                 self.with_tree(&snapshot, move |tree| {
                     cx.progress.phase("exporting");
                     let passphrase = request.passphrase.as_deref();
-                    let exported = archive::export(tree, format, passphrase, &mut *out, &cx)?;
+                    let exported = archive::export(&tree, format, passphrase, &mut *out, &cx)?;
                     out.flush()
                         .map_err(|error| model::Problem::io("cannot write the archive", error))?;
                     Ok(exported)

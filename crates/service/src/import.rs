@@ -68,14 +68,16 @@ impl Service {
         let cx = self.context(job, progress, cancel);
         let kind = source.kind.clone();
         let name = request.name.clone();
-        let fill: Capture = self
+        let (fill, left_out) = self
             .blocking(move || {
                 cx.progress.phase("unpacking");
                 let passphrase = request.passphrase.as_deref();
                 let unpacked = archive::import(&request.file, request.limits, passphrase, &staging, &cx)?;
-                let shape = Shape::of(&unpacked, &kind, || Ok(parts.inspect(&cx)?.parts))?;
+                let mut shape = Shape::of(&unpacked, &kind, || Ok(parts.inspect(&cx)?.parts))?;
+                let left_out = unpacked.left_out.clone();
+                shape.captured.left_out.extend(left_out.iter().cloned());
                 let fill: Capture = Box::new(move |sink, cx| shape.pour(&unpacked, sink, cx));
-                Ok(fill)
+                Ok((fill, left_out))
             })
             .await?;
         let making = Making {
@@ -89,7 +91,9 @@ impl Service {
             progress: progress.clone(),
             cancel: cancel.clone(),
         };
-        self.make(making, fill).await
+        let mut done = self.watched(progress, cancel).make(making, fill).await?;
+        done.warn(left_out);
+        Ok(done)
     }
 }
 

@@ -86,7 +86,7 @@ impl Service {
     }
 
     pub async fn show_backup(&self, wanted: &str) -> Result<BackupView> {
-        let row = self.backup_row(wanted).await?;
+        let row = self.readable(wanted).await?;
         self.may(Permission::See, Some(&row.source)).await?;
         Ok(BackupView::of(&row))
     }

@@ -86,7 +86,7 @@ impl Service {
         match (known, opened) {
             (None, Ok(repository)) => {
                 self.remember_repository(&repository).await?;
-                Ok(repository)
+                Ok(self.patient(&repository))
             }
             (Some(known), Ok(repository)) => {
                 // It comes back before the first use of it.
@@ -95,7 +95,7 @@ impl Service {
                 } else if known.id.is_empty() {
                     self.remember_repository(&repository).await?;
                 }
-                Ok(repository)
+                Ok(self.patient(&repository))
             }
             (Some(known), Err(problem)) if problem.kind() == Kind::RepositoryMissing => {
                 self.note_gone(&known, &problem).await?;
@@ -295,7 +295,7 @@ impl Service {
         if made {
             self.audit("repository.create", &address, "").await?;
         }
-        Ok((repository, made))
+        Ok((self.patient(&repository), made))
     }
 
     fn make_at(&self, address: &str) -> Result<Repository> {

@@ -44,11 +44,22 @@ pub struct Clients {
     pub names: Names,
 }
 
+/// Where a notice is after a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Whom it was for has it, or whoever carries it there.
+    Arrived,
+    /// It lies in the outbox: nobody has been told yet.
+    InOutbox,
+}
+
 /// Tries once to hand this notice to this channel.
-pub async fn deliver(channel: &Channel, notice: &Notice, clients: &Clients) -> Result<()> {
-    match channel {
-        Channel::Outbox {} => clients.outbox.put_notice(notice),
-        Channel::Email { address } => post(&Letter::about(notice, address), clients).await,
+pub async fn deliver(channel: &Channel, notice: &Notice, clients: &Clients) -> Result<Delivered> {
+    let called = match channel {
+        Channel::Outbox {} => {
+            return clients.outbox.put_notice(notice).map(|()| Delivered::InOutbox);
+        }
+        Channel::Email { address } => return post(&Letter::about(notice, address), clients).await,
         Channel::Webhook { url, secret, allow } => {
             let call = webhook::call(url, secret.as_ref(), notice, clients.clock.now_ms())?;
             http::send(call, allow, &clients.names).await
@@ -60,13 +71,14 @@ pub async fn deliver(channel: &Channel, notice: &Notice, clients: &Clients) -> R
         Channel::Healthcheck { url, allow } => {
             http::send(plain::healthcheck(url, notice)?, allow, &clients.names).await
         }
-    }
+    };
+    called.map(|()| Delivered::Arrived)
 }
 
 /// Tries once to send a letter; without a mail server it is laid into the outbox.
-pub async fn post(letter: &Letter, clients: &Clients) -> Result<()> {
+pub async fn post(letter: &Letter, clients: &Clients) -> Result<Delivered> {
     match &clients.mail {
-        Some(smtp) => mail::send(smtp, letter).await,
-        None => clients.outbox.put_letter(letter),
+        Some(smtp) => mail::send(smtp, letter).await.map(|()| Delivered::Arrived),
+        None => clients.outbox.put_letter(letter).map(|()| Delivered::InOutbox),
     }
 }

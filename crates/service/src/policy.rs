@@ -23,6 +23,23 @@ pub struct Fate {
     pub created_ms: i64,
 }
 
+/// A key of a policy that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyChange {
+    /// `retention.last`
+    pub key: String,
+    pub before: Value,
+    pub after: Value,
+}
+
+/// What a preset made of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PresetUsed {
+    #[serde(flatten)]
+    pub policy: Policy,
+    pub changed: Vec<KeyChange>,
+}
+
 pub(crate) fn policy_of(source: &SourceRow) -> Result<Policy> {
     let read = |text: &str| Policy::from_json(serde_json::from_str(text).map_err(bad_json)?);
     read(&source.policy).map_err(|problem| problem.context(format!("the policy of “{}”", source.name)))
@@ -64,12 +81,17 @@ impl Service {
         Ok(policy)
     }
 
-    pub async fn use_preset(&self, wanted: &str, preset: Preset, zone: &Zone) -> Result<Policy> {
+    /// Changes what the preset is about; the policy as it is then, and what is new in it.
+    pub async fn use_preset(&self, wanted: &str, preset: Preset, zone: &Zone) -> Result<PresetUsed> {
         let row = self.source_row(wanted).await?;
         self.may(Permission::EditPolicy, Some(&row.id)).await?;
-        let policy = preset.policy(zone);
+        let before = policy_of(&row)?;
+        let policy = preset.applied_to(before.clone(), zone);
+        let value = |policy: &Policy| serde_json::to_value(policy).map_err(bad_json);
+        let mut changed = Vec::new();
+        compare("", &value(&before)?, &value(&policy)?, &mut changed);
         self.save_policy(row, &policy).await?;
-        Ok(policy)
+        Ok(PresetUsed { policy, changed })
     }
 
     /// What the retention of a policy would keep and delete now; with `changes`, before they are saved.
@@ -103,6 +125,31 @@ fn changed(row: &SourceRow, changes: &Value) -> Result<Policy> {
     }
     merge(&mut value, changes);
     Policy::from_json(value)
+}
+
+/// The keys that differ; objects key by key.
+fn compare(key: &str, before: &Value, after: &Value, changed: &mut Vec<KeyChange>) {
+    if before == after {
+        return;
+    }
+    let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else {
+        changed.push(KeyChange {
+            key: key.to_owned(),
+            before: before.clone(),
+            after: after.clone(),
+        });
+        return;
+    };
+    let added = new.keys().filter(|name| !old.contains_key(*name));
+    for name in old.keys().chain(added) {
+        let inner = if key.is_empty() {
+            name.clone()
+        } else {
+            format!("{key}.{name}")
+        };
+        let value = |of: &serde_json::Map<String, Value>| of.get(name).cloned().unwrap_or(Value::Null);
+        compare(&inner, &value(old), &value(new), changed);
+    }
 }
 
 /// Objects are merged key by key, `null` takes a key away, everything else is replaced.

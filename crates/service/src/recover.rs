@@ -259,7 +259,7 @@ fn is_of_the_backup(kind: Kind) -> bool {
 }
 
 /// `None` for a snapshot that is not ours.
-fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
+pub(crate) fn manifest_of(repository: &Repository, snapshot: &Snapshot) -> Result<Option<Manifest>> {
     manifest_in(&repository.tree(snapshot)?)
         .map_err(|problem| problem.context(format!("snapshot {}", snapshot.id.short())))
 }
@@ -284,7 +284,7 @@ pub(crate) fn manifest_in(tree: &Tree) -> Result<Option<Manifest>> {
     }
 }
 
-fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
+pub(crate) fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
     let summary = snapshot.summary.clone().unwrap_or_default();
     let names: Vec<&str> = manifest.parts.iter().map(|part| part.name.as_str()).collect();
     let warnings: Vec<String> = manifest
@@ -314,7 +314,7 @@ fn row_of(snapshot: &Snapshot, manifest: &Manifest) -> BackupRow {
         job: manifest.undoes.map(|job| job.to_string()),
         state: "ok".to_owned(),
         warnings: serde_json::json!(warnings).to_string(),
-        lacks: 0,
+        lacks: manifest.lacks.skipped.len() as i64,
         suspicion: String::new(),
         accepted: None,
         hurt: 0,

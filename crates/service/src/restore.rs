@@ -5,6 +5,7 @@
 //! all. An interrupted restore is finished by [`Service::resume`] from its journal. Where the policy wants somebody's approval, the restore
 //! waits for it (`approvals`).
 
+mod aim;
 mod gates;
 mod going_on;
 mod perform;
@@ -27,8 +28,10 @@ use sources::folder::Folder;
 use sources::{Context, Source, Wanted};
 
 use crate::Service;
+use crate::foreign::needs_a_folder;
 use crate::policy::policy_of;
 use crate::work::Order;
+use aim::{Aim, check_kind};
 
 /// The step of the journal that names the safety backup.
 const SAFETY_STEP: &str = "service:safety";
@@ -125,10 +128,21 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<(Plan, Target)> {
-        let backup = self.backup_row(&request.backup).await?;
+        let backup = self.readable(&request.backup).await?;
         self.may(Permission::See, Some(&backup.source)).await?;
+        let is_foreign = backup.source.is_empty();
+        if is_foreign && request.to.is_none() {
+            return Err(needs_a_folder(&backup));
+        }
         let target = self.target(request.to.as_deref(), &backup.source).await?;
+        if is_foreign && matches!(target, Target::Source(_)) {
+            return Err(needs_a_folder(&backup));
+        }
         self.may_restore(&backup.source, &target).await?;
+        if let Target::Source(id) = &target {
+            let row = self.source_row(id).await?;
+            check_kind(&backup.kind, &row.kind, &row.name)?;
+        }
         let mode = request.mode.unwrap_or(if matches!(target, Target::Dir(_)) {
             Mode::Merge
         } else {
@@ -220,14 +234,9 @@ impl Service {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Draft> {
-        let source = self.open_target(target).await?;
         let cx = self.context("", progress, cancel);
-        let wanted = wanted.clone();
-        self.with_tree(snapshot, move |tree| {
-            let recorded = tree.recorded()?;
-            source.plan(tree, &wanted, &Context { recorded, ..cx })
-        })
-        .await
+        let plan = |source: &dyn Source, aim: Aim| source.plan(&*aim.tree, &aim.wanted, &aim.cx);
+        self.aimed(target, snapshot, wanted, cx, plan).await
     }
 
     pub(crate) fn context(&self, job: &str, progress: &Progress, cancel: &Cancel) -> Context {
@@ -263,7 +272,7 @@ impl Service {
         plan: &Plan,
         target: &Target,
     ) -> Result<String> {
-        let backup = self.backup_row(&plan.backup).await?;
+        let backup = self.readable(&plan.backup).await?;
         self.may_restore(&backup.source, target).await?;
         if plan.is_expired(self.now_ms()) {
             return Err(

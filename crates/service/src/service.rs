@@ -7,15 +7,22 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use catalog::Catalog;
-use model::{Clock, Problem, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
+use model::{Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
+use repository::{Patience, Repository};
 use tokio::sync::Semaphore;
 
 use crate::alive::Alive;
 use crate::caller::Caller;
 use crate::main_repository::Main;
 use crate::place::Place;
+
+/// So long what is queued or scheduled waits for a lock on the repository, when nobody says otherwise.
+pub const USUAL_LOCK_WAIT: Duration = Duration::from_mins(10);
+/// Who sits before it and waits is told sooner.
+const SHORT_LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// How an instance is set up.
 #[derive(Clone)]
@@ -42,6 +49,8 @@ pub struct Options {
     pub allow: Vec<crate::notify::Net>,
     /// So many bytes one uploaded file has at most.
     pub upload_limit: u64,
+    /// So long what is queued or scheduled waits for a lock on the repository; who waits for it himself waits ten seconds at most.
+    pub lock_wait: Duration,
     pub version: String,
     /// When the one command was given for which this instance is opened.
     pub asked: Option<i64>,
@@ -72,6 +81,7 @@ impl Options {
             url: None,
             allow: Vec::new(),
             upload_limit: crate::uploads::USUAL_UPLOAD_LIMIT,
+            lock_wait: USUAL_LOCK_WAIT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -84,6 +94,8 @@ impl Options {
 pub struct Service {
     shared: Arc<Shared>,
     pub(crate) caller: Caller,
+    /// With others who hold a lock on the repository.
+    patience: Patience,
 }
 
 /// What everybody who uses an opened instance shares.
@@ -121,6 +133,10 @@ impl Service {
         };
         let owner = WorkerId::new(&options.clock, &options.random)?.to_string();
         let caller = Caller::local(&options.who);
+        let patience = Patience {
+            most: options.lock_wait.min(SHORT_LOCK_WAIT),
+            ..Patience::default()
+        };
         let shared = Shared {
             alive: Alive::new(place.alive()),
             owner,
@@ -135,6 +151,7 @@ impl Service {
         let service = Service {
             shared: Arc::new(shared),
             caller,
+            patience,
         };
         service.recall().await?;
         Ok(service)
@@ -146,7 +163,33 @@ impl Service {
         Service {
             shared: Arc::clone(&self.shared),
             caller,
+            patience: self.patience.clone(),
         }
+    }
+
+    /// The same, but who watches sees that a lock is waited for, and may stop that.
+    #[must_use]
+    pub fn watched(&self, progress: &Progress, cancel: &Cancel) -> Service {
+        let patience = Patience {
+            most: self.patience.most,
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+        };
+        Service {
+            patience,
+            ..self.clone()
+        }
+    }
+
+    /// The repository as this one uses it.
+    pub(crate) fn patient(&self, repository: &Repository) -> Repository {
+        repository.patient(self.patience.clone())
+    }
+
+    /// The same for what nobody sits before: it waits for a lock as long as the settings say.
+    pub(crate) fn in_no_hurry(mut self) -> Service {
+        self.patience.most = self.options.lock_wait;
+        self
     }
 
     pub fn caller(&self) -> &Caller {

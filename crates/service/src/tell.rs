@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::Service;
 use crate::notify::{
-    Channel, Clients, Names, Notice, Outbox, Secret, Severity, deliver, next_retry, worth_retrying,
+    Channel, Clients, Delivered, Names, Notice, Outbox, Secret, Severity, deliver, next_retry, worth_retrying,
 };
 use crate::policy::policy_of;
 use crate::work::warnings;
@@ -26,6 +26,8 @@ const AT_ONCE: i64 = 20;
 pub struct Tried {
     pub channel: String,
     pub arrived: bool,
+    /// The folder in which it lies instead: no mail server is configured, and nobody has been told.
+    pub outbox: Option<String>,
     pub problem: Option<String>,
     pub hint: Option<String>,
 }
@@ -224,7 +226,10 @@ impl Service {
         let channel: model::Channel = serde_json::from_str(&row.channel).map_err(malformed)?;
         let notice: Notice = serde_json::from_str(&row.notice).map_err(malformed)?;
         match self.finished(notice).await? {
-            Some(notice) => deliver(&self.channel(&channel)?, &notice, &self.clients()).await,
+            Some(notice) => {
+                let done = deliver(&self.channel(&channel)?, &notice, &self.clients()).await;
+                done.map(|_| ())
+            }
             // The answer is there already.
             None => Ok(()),
         }
@@ -256,7 +261,9 @@ impl Service {
             };
             tried.push(Tried {
                 channel: describe(&notify.to),
-                arrived: outcome.is_ok(),
+                arrived: matches!(outcome, Ok(Delivered::Arrived)),
+                outbox: matches!(outcome, Ok(Delivered::InOutbox))
+                    .then(|| self.place.outbox().display().to_string()),
                 problem: outcome.as_ref().err().map(|problem| problem.message().to_owned()),
                 hint: outcome
                     .as_ref()

@@ -40,8 +40,8 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// What the backup's manifest says for restores.
-    pub(crate) fn recorded(&self) -> Result<Arc<Recorded>> {
-        self.damage.in_result(self.tree.recorded()).map(Arc::new)
+    pub(crate) fn recorded(&self) -> Result<Recorded> {
+        self.damage.in_result(self.tree.recorded())
     }
 }
 
@@ -96,7 +96,7 @@ impl Service {
     pub(crate) async fn with_tree<T: Send + 'static>(
         &self,
         snapshot: &str,
-        work: impl FnOnce(&Watched) -> Result<T> + Send + 'static,
+        work: impl FnOnce(Watched) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let tree = match self.tree_of(snapshot).await {
             Err(problem) => {
@@ -112,7 +112,7 @@ impl Service {
             tree,
             damage: damage.clone(),
         };
-        let done = self.blocking(move || work(&watched)).await;
+        let done = self.blocking(move || work(watched)).await;
         if damage.0.load(Ordering::Relaxed) {
             self.note_loss(snapshot, Loss::Pieces).await?;
         }

@@ -17,7 +17,7 @@ use model::{JobId, JobKind, Problem, Result};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use carry_out::{value, warnings};
-pub use serve::{Roles, Serving};
+pub use serve::{Roles, Serving, WorkedOff};
 
 use crate::Service;
 use crate::backup::BackupOrder;
@@ -49,6 +49,10 @@ pub(crate) enum Order {
     Import {
         file: String,
     },
+    /// Of a snapshot of another program, by the process that was asked.
+    Adopt {
+        snapshot: String,
+    },
     /// Of a file that was uploaded.
     #[serde(rename = "import-upload")]
     ImportUpload(UploadOrder),
@@ -65,7 +69,7 @@ impl Order {
             Order::Verify { .. } => JobKind::Verify,
             Order::Prune { .. } => JobKind::Prune,
             Order::Export { .. } => JobKind::Export,
-            Order::Import { .. } | Order::ImportUpload(_) => JobKind::Import,
+            Order::Import { .. } | Order::Adopt { .. } | Order::ImportUpload(_) => JobKind::Import,
         }
     }
 

@@ -78,7 +78,10 @@ async fn use_preset(
     Fields(fields): Fields<PresetFields>,
 ) -> Result<Json<Value>, Wrong> {
     let zone = service.zone()?;
-    let policy = service.use_preset(&source, fields.preset.parse()?, &zone).await?;
+    let policy = service
+        .use_preset(&source, fields.preset.parse()?, &zone)
+        .await?
+        .policy;
     Ok(Json(serde_json::to_value(policy).unwrap_or_default()))
 }
 

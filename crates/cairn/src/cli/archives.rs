@@ -27,8 +27,30 @@ fn passphrase(words: &Passphrase) -> Result<Option<String>> {
     }
 }
 
+/// What the file's name says, when nobody says otherwise. What contradicts itself is refused: one of the two would be wrong.
+fn format(wanted: Option<&str>, output: Option<&Path>) -> Result<Format> {
+    let wanted: Option<Format> = wanted.map(str::parse).transpose()?;
+    let file = output.filter(|path| *path != Path::new("-"));
+    let name = file
+        .and_then(Path::file_name)
+        .unwrap_or_default()
+        .to_string_lossy();
+    match (wanted, Format::of_name(&name)) {
+        (Some(wanted), Some(named)) if wanted != named => Err(Problem::invalid(format!(
+            "“{name}” is the name of a {named} archive, and --format says {wanted}"
+        ))
+        .hint("leave --format out, or choose another name")),
+        (Some(format), _) | (None, Some(format)) => Ok(format),
+        (None, None) if file.is_some() => Err(Problem::invalid(format!(
+            "“{name}” does not say which kind of archive is wanted"
+        ))
+        .hint("let the name end in .tar.zst, .tar.gz, .tgz or .zip, or say it with --format")),
+        (None, None) => Ok(Format::TarZst),
+    }
+}
+
 pub(crate) async fn export(service: &Service, words: Export, output: Output) -> Result<u8> {
-    let format: Format = words.format.parse()?;
+    let format = format(words.format.as_deref(), words.output.as_deref())?;
     let backup = service.show_backup(&words.backup).await?;
     let request = ExportRequest {
         backup: backup.id.clone(),

@@ -16,7 +16,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{
-    Backup, Cat, Delete, Diff, Export, Find, Import, List, Ls, OneBackup, Passphrase, Purge, Rename, Verify,
+    Adopt, Backup, Cat, Delete, Diff, Export, Find, Import, List, Ls, OneBackup, Passphrase, Purge, Rename,
+    Verify,
 };
 pub(crate) use people::{
     AddPerson, CreateToken, EditPerson, Grant, PersonCommand, PlanWords, SignOut, TokenCommand,
@@ -102,6 +103,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Make a backup of an archive
     Import(Import),
+    /// Make a backup of a snapshot that another program (restic, rustic) made
+    Adopt(Adopt),
     /// Read backups back and compare checksums
     Verify(Verify),
     /// Say that an incomplete or suspiciously small backup is as it should be

@@ -242,7 +242,11 @@ pub(crate) async fn delete(service: &Service, words: &Delete, output: Output) ->
             "delete",
         )?;
     }
-    deleted(output, &service.delete_backups(&words.backups).await?)
+    let ids = &words.backups;
+    let gone = watch(output, |progress, cancel| async move {
+        service.watched(&progress, &cancel).delete_backups(ids).await
+    });
+    deleted(output, &gone.await?)
 }
 
 pub(crate) async fn purge(service: &Service, words: &Purge, output: Output) -> Result<u8> {
@@ -255,5 +259,8 @@ pub(crate) async fn purge(service: &Service, words: &Purge, output: Output) -> R
             &words.source,
         )?;
     }
-    deleted(output, &service.purge(&words.source).await?)
+    let gone = watch(output, |progress, cancel| async move {
+        service.watched(&progress, &cancel).purge(&words.source).await
+    });
+    deleted(output, &gone.await?)
 }

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::arguments::Demo;
-use super::serve::{run, stop_when_told};
+use super::serve::{LEAVING, run};
+use super::signals::Stopping;
 use crate::configuration::{Configuration, Environment};
 use crate::http::{Door, Rates};
 use crate::output::Output;
@@ -81,7 +82,8 @@ pub(crate) async fn demo(
     configuration: &Configuration,
     output: Output,
 ) -> Result<u8> {
-    let stop = stop_when_told(output)?;
+    let stop = Cancel::new();
+    let _stopping = Stopping::begin(&stop, LEAVING)?;
     let place = Place::find(named)?;
     let options = Options {
         zone: configuration.time_zone.value.clone(),

@@ -136,8 +136,8 @@ fn settings(configuration: &Configuration) -> Vec<(&'static str, String, &Origin
     ]
 }
 
-/// What holds for those who come by the network.
-fn limits(configuration: &Configuration) -> [(&'static str, String, &Origin); 3] {
+/// What holds for those who come by the network, and for those who wait.
+fn limits(configuration: &Configuration) -> [(&'static str, String, &Origin); 4] {
     let rate = match configuration.rate_limit.value {
         0 => "none".to_owned(),
         most => format!("{most} requests a minute"),
@@ -148,6 +148,11 @@ fn limits(configuration: &Configuration) -> [(&'static str, String, &Origin); 3]
     [
         ("rate limit", rate, &configuration.rate_limit.origin),
         ("upload limit", upload, &configuration.upload_limit.origin),
+        (
+            "lock wait",
+            configuration.lock_wait.value.words(),
+            &configuration.lock_wait.origin,
+        ),
         ("url", url, &configuration.url.origin),
     ]
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use model::{Policy, Problem, Result, Schedule};
 use serde_json::{Map, Value, json};
-use service::{Fate, ScheduleView, Service};
+use service::{Fate, KeyChange, ScheduleView, Service};
 
 use super::arguments::{PolicyCommand, ScheduleCommand};
 use crate::output::{Output, columns, when};
@@ -64,10 +64,17 @@ pub(crate) async fn policy(service: &Service, words: PolicyCommand, output: Outp
         }
         PolicyCommand::Preset(words) => {
             let zone = service.zone()?;
-            let policy = service
+            let used = service
                 .use_preset(&words.source, words.preset.parse()?, &zone)
                 .await?;
-            show(&policy, output)
+            for change in &used.changed {
+                output.say(&change_told(change));
+            }
+            if used.changed.is_empty() {
+                output.say("it was so already; nothing was changed");
+            }
+            output.answer(&json!(used), || policy_text(&used.policy))?;
+            Ok(0)
         }
         PolicyCommand::Simulate(words) => {
             let fates = service.simulate(&words.source, &changes(&words.changes)?).await?;
@@ -79,10 +86,27 @@ pub(crate) async fn policy(service: &Service, words: PolicyCommand, output: Outp
 }
 
 fn show(policy: &Policy, output: Output) -> Result<u8> {
-    output.answer(&json!(policy), || {
-        toml::to_string(policy).unwrap_or_else(|_| json!(policy).to_string())
-    })?;
+    output.answer(&json!(policy), || policy_text(policy))?;
     Ok(0)
+}
+
+/// As TOML that `set --file` takes.
+fn policy_text(policy: &Policy) -> String {
+    toml::to_string(policy).unwrap_or_else(|_| json!(policy).to_string())
+}
+
+fn change_told(change: &KeyChange) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    format!(
+        "changed {}: {} → {}",
+        change.key,
+        text(&change.before),
+        text(&change.after)
+    )
 }
 
 fn fate_table(fates: &[Fate]) -> String {
@@ -105,7 +129,8 @@ async fn test(service: &Service, source: &str, output: Output) -> Result<u8> {
     output.answer(&json!(tried), || {
         let row = |tried: &service::Tried| {
             let says = match (&tried.problem, &tried.hint) {
-                (None, _) => "arrived".to_owned(),
+                (None, _) if tried.arrived => "arrived".to_owned(),
+                (None, _) => "lies in the outbox folder, no mail server is configured".to_owned(),
                 (Some(problem), Some(hint)) => format!("{problem} ({hint})"),
                 (Some(problem), None) => problem.clone(),
             };
@@ -116,7 +141,13 @@ async fn test(service: &Service, source: &str, output: Output) -> Result<u8> {
     if tried.is_empty() {
         output.say("the policy names nobody to be told; see `cairn policy set --help`");
     }
-    Ok(u8::from(tried.iter().any(|tried| !tried.arrived)))
+    let failed = tried.iter().any(|tried| tried.problem.is_some());
+    let kept = tried.iter().any(|tried| tried.outbox.is_some());
+    Ok(match (failed, kept) {
+        (true, _) => 1,
+        (false, true) => 3,
+        (false, false) => 0,
+    })
 }
 
 /// A policy or a piece of one, as TOML or JSON, from a file or from stdin (`-`).

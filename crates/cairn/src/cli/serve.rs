@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{Cancel, Problem, Result};
+use model::{Cancel, Kind, Problem, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use service::{Roles, Service, Serving};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{RoleWord, Serve};
+use super::signals::Stopping;
 use crate::configuration::Configuration;
 use crate::http::{Door, Rates};
 use crate::output::Output;
@@ -26,13 +26,10 @@ pub(crate) async fn serve(
         workers: if has(RoleWord::Worker) { workers } else { 0 },
         scheduler: has(RoleWord::Scheduler),
     };
-    let stop = stop_when_told(output)?;
+    let stop = Cancel::new();
+    let _stopping = Stopping::begin(&stop, LEAVING)?;
     if words.once {
-        let done = service.work_off(roles.scheduler, &stop).await?;
-        output.answer(&json!({ "jobs": done }), || {
-            model::counted(done as u64, "job was carried out", "jobs were carried out")
-        })?;
-        return Ok(0);
+        return once(&service, roles, &stop, output).await;
     }
     let web = if has(RoleWord::Web) {
         allow_many_connections();
@@ -55,28 +52,34 @@ pub(crate) async fn serve(
     run(door, web, serving, &stop).await
 }
 
-/// SIGTERM and Ctrl-C; the second time at once.
-pub(super) fn stop_when_told(output: Output) -> Result<Cancel> {
-    let stop = Cancel::new();
-    let told = stop.clone();
-    let problem = |error| Problem::io("cannot listen for signals", error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if told.is_cancelled() {
-                std::process::exit(130);
-            }
-            told.cancel();
-            output.say("leaving: running jobs go back to the queue; once more to leave at once");
-        }
-    });
-    Ok(stop)
+/// Does what is due and queued; a job that did not end well is not passed over.
+async fn once(service: &Service, roles: Roles, stop: &Cancel, output: Output) -> Result<u8> {
+    let done = service.work_off(roles.scheduler, stop).await?;
+    output.answer(&json!(done), || {
+        let count = |number: u64, what: &str| match number {
+            0 => String::new(),
+            _ => format!("; {number} {what}"),
+        };
+        format!(
+            "{}{}{}",
+            model::counted(done.jobs, "job was carried out", "jobs were carried out"),
+            count(done.failed, "failed"),
+            count(done.warned, "ended with a warning")
+        )
+    })?;
+    if done.failed + done.warned > 0 {
+        output.say("`cairn jobs` says which, and why");
+    }
+    Ok(match (done.failed, done.warned) {
+        _ if stop.is_cancelled() => Kind::Cancelled.exit_code(),
+        (0, 0) => 0,
+        (0, _) => 3,
+        _ => 1,
+    })
 }
+
+/// What is said when a signal ends it in good order.
+pub(super) const LEAVING: &str = "leaving: running jobs go back to the queue; once more to leave at once";
 
 /// Answers and works until told to stop.
 pub(super) async fn run(door: Door, web: Option<TcpListener>, serving: Serving, stop: &Cancel) -> Result<u8> {

@@ -1,4 +1,4 @@
-//! Shows how far work is, and stops it when the user presses Ctrl-C.
+//! Shows how far work is, and lets a signal stop it (`signals`).
 //!
 //! On a terminal a bar with rate and remaining time; otherwise nothing, or NDJSON lines with `--json` and `-v`.
 
@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Cancel, Progress, Result, Seen};
+use service::WAITING_FOR_A_LOCK;
 
+use super::signals::Stopping;
 use crate::output::Output;
+
+const TICK: Duration = Duration::from_millis(100);
 
 /// Runs the work and watches it.
 pub(crate) async fn watch<T, F: Future<Output = Result<T>>>(
@@ -16,10 +20,11 @@ pub(crate) async fn watch<T, F: Future<Output = Result<T>>>(
     work: impl FnOnce(Progress, Cancel) -> F,
 ) -> Result<T> {
     let (progress, cancel) = (Progress::new(), Cancel::new());
+    let _stopping = Stopping::begin(&cancel, "stopping; press Ctrl-C again to leave at once")?;
     let bar = output.is_interactive().then(bar);
     let work = work(progress.clone(), cancel.clone());
     tokio::pin!(work);
-    let mut pressed = 0;
+    let mut said = String::new();
     loop {
         tokio::select! {
             done = &mut work => {
@@ -28,20 +33,22 @@ pub(crate) async fn watch<T, F: Future<Output = Result<T>>>(
                 }
                 return done;
             }
-            _ = tokio::signal::ctrl_c() => {
-                pressed += 1;
-                cancel.cancel();
-                if pressed > 1 {
-                    std::process::exit(130);
-                }
-                output.say("stopping; press Ctrl-C again to leave at once");
-            }
-            () = tokio::time::sleep(Duration::from_millis(100)) => {
-                if let Some(bar) = &bar {
-                    show(bar, &progress.seen());
+            () = tokio::time::sleep(TICK) => {
+                let seen = progress.seen();
+                match &bar {
+                    Some(bar) => show(bar, &seen),
+                    None => say_what_is_waited_for(output, &seen, &mut said),
                 }
             }
         }
+    }
+}
+
+/// Where no bar shows it, a line: who sees nothing happen wants to know why.
+fn say_what_is_waited_for(output: Output, seen: &Seen, said: &mut String) {
+    if seen.phase.starts_with(WAITING_FOR_A_LOCK) && *said != seen.phase {
+        said.clone_from(&seen.phase);
+        output.say(said);
     }
 }
 

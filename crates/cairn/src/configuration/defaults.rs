@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{Problem, Result};
+use model::{Lapse, Problem, Result};
 
 use super::Environment;
 
@@ -37,6 +37,10 @@ pub(super) fn parse_rate(text: &str) -> Result<u32> {
     text.parse().map_err(|_| {
         Problem::invalid(format!("“{text}” is not a number of requests a minute")).hint("720; 0 for no limit")
     })
+}
+
+pub(super) fn usual_lock_wait() -> Lapse {
+    Lapse::millis(i64::try_from(service::USUAL_LOCK_WAIT.as_millis()).unwrap_or(i64::MAX))
 }
 
 pub(super) fn default_workers() -> usize {

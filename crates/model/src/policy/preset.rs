@@ -4,6 +4,7 @@
 //! last *n* stay. `panel:n`: at most *n*; a person is refused the next one, the schedule rotates; the server
 //! is stopped for a restore; the panel's own dialogue is the confirmation. `nightly-7-days`: every night,
 //! kept for seven days, restored only with the owner's approval and where the account's plan includes it.
+//! Rule: a preset changes the keys that it is about, each as a whole, and no others.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,56 +26,48 @@ impl Preset {
     /// How they are written; `n` is a number.
     pub const NAMES: [&str; 4] = ["discord-single", "rotating:n", "panel:n", "nightly-7-days"];
 
+    /// The policy of a source that has no other wishes.
     pub fn policy(self, zone: &Zone) -> Policy {
+        self.applied_to(Policy::default(), zone)
+    }
+
+    /// Changes what the preset is about, and nothing else: who is told, and when it runs, stays as it is where the preset does not say.
+    #[must_use]
+    pub fn applied_to(self, policy: Policy, zone: &Zone) -> Policy {
         match self {
-            Preset::DiscordSingle => {
-                let limit = Limit::new(1, Per::Person, WhenFull::Rotate);
-                Policy {
-                    limit: Some(limit),
-                    ..Policy::default()
-                }
-            }
-            Preset::Rotating(n) => {
-                let retention = Retention {
+            Preset::DiscordSingle => Policy {
+                limit: Some(Limit::new(1, Per::Person, WhenFull::Rotate)),
+                ..policy
+            },
+            Preset::Rotating(n) => Policy {
+                retention: Retention {
                     last: Count(n),
                     ..Retention::default()
-                };
-                Policy {
-                    retention,
-                    ..Policy::default()
-                }
-            }
-            Preset::Panel(n) => {
-                let limit = Limit::new(n, Per::Source, WhenFull::RotateScheduled);
-                let gates = Gates {
+                },
+                ..policy
+            },
+            Preset::Panel(n) => Policy {
+                limit: Some(Limit::new(n, Per::Source, WhenFull::RotateScheduled)),
+                gates: Gates {
                     typed: false,
                     stopped: true,
-                    ..Gates::default()
-                };
-                Policy {
-                    limit: Some(limit),
-                    gates,
-                    ..Policy::default()
-                }
-            }
-            Preset::Nightly7Days => {
-                let retention = Retention {
+                    ..policy.gates
+                },
+                ..policy
+            },
+            Preset::Nightly7Days => Policy {
+                schedule: Schedule::daily(TimeOfDay::NIGHT, zone.clone()),
+                retention: Retention {
                     within: CalendarSpan::days(7),
                     ..Retention::default()
-                };
-                let gates = Gates {
-                    approval: Some(Approval::default()),
+                },
+                gates: Gates {
+                    approval: policy.gates.approval.clone().or(Some(Approval::default())),
                     entitlement: true,
-                    ..Gates::default()
-                };
-                let schedule = Schedule::daily(TimeOfDay::NIGHT, zone.clone());
-                Policy {
-                    schedule,
-                    retention,
-                    gates,
-                    ..Policy::default()
-                }
-            }
+                    ..policy.gates
+                },
+                ..policy
+            },
         }
     }
 }

@@ -143,6 +143,39 @@ fn presets_are_the_habits_they_are_named_after() {
 }
 
 #[test]
+fn a_preset_leaves_alone_what_it_is_not_about() {
+    let utc = Zone::utc();
+    let own = Policy::from_json(json!({
+        "schedule": "daily at 04:30", "catch_up": false, "parts": ["world"], "safety": "90d",
+        "retention": {"daily": 9}, "limit": {"most": 7},
+        "gates": {"typed": false, "approval": {"expires": "2h"}},
+        "notify": [{"to": {"by": "email", "address": "me@example.org"}}],
+        "hooks": {"before_backup": [{"do": "touch", "path": "/tmp/x"}]},
+    }))
+    .unwrap();
+    let about = |text: &str, keys: &[&str]| {
+        let after = text.parse::<Preset>().unwrap().applied_to(own.clone(), &utc);
+        let before = serde_json::to_value(&own).unwrap();
+        let after = serde_json::to_value(&after).unwrap();
+        for (key, value) in before.as_object().unwrap() {
+            assert_eq!(
+                after[key] == *value,
+                !keys.contains(&key.as_str()),
+                "{text}: {key}"
+            );
+        }
+        after
+    };
+    about("discord-single", &["limit"]);
+    about("rotating:3", &["retention"]);
+    let panel = about("panel:3", &["limit", "gates"]);
+    assert_eq!(panel["gates"]["approval"]["expires"], "2h");
+    let nightly = about("nightly-7-days", &["schedule", "retention", "gates"]);
+    assert_eq!(nightly["gates"]["approval"]["expires"], "2h");
+    assert_eq!(nightly["gates"]["typed"], false);
+}
+
+#[test]
 fn names_of_presets_read_back_and_wrong_ones_are_refused() {
     for text in ["discord-single", "rotating:7", "panel:0", "nightly-7-days"] {
         assert_eq!(text.parse::<Preset>().unwrap().to_string(), text);

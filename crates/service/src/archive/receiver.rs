@@ -33,6 +33,8 @@ pub struct Unpacked {
     pub bytes: u64,
     /// Every entry, a folder before what lies in it, with what the archive says of it.
     pub entries: Vec<(PathBuf, Meta)>,
+    /// What is in the archive and was not taken, with the reason.
+    pub left_out: Vec<String>,
 }
 
 impl Unpacked {
@@ -70,6 +72,7 @@ pub(super) struct Receiver<'a> {
     staging: Staging,
     cx: &'a Context,
     piece: Vec<u8>,
+    left_out: Vec<String>,
 }
 
 impl<'a> Receiver<'a> {
@@ -81,6 +84,7 @@ impl<'a> Receiver<'a> {
             staging: Staging::make(root)?,
             cx,
             piece: vec![0; PIECE],
+            left_out: Vec::new(),
         })
     }
 
@@ -188,6 +192,42 @@ impl<'a> Receiver<'a> {
         self.take_in(&path, meta)
     }
 
+    /// A named pipe: it is only remembered, and never made in the staging folder.
+    pub(super) fn pipe(&mut self, name: &[u8], meta: Meta) -> Result<()> {
+        self.bare(name, meta, FileKind::Fifo)
+    }
+
+    /// A device gives whoever has it the machine, so it is only taken from an archive of one's own.
+    pub(super) fn device(&mut self, name: &[u8], meta: Meta, kind: Option<FileKind>) -> Result<()> {
+        match kind {
+            Some(kind) if self.limits.owners => self.bare(name, meta, kind),
+            _ => {
+                let why = if self.limits.owners {
+                    "the archive does not say which device it is"
+                } else {
+                    "a device is only taken with --trusted"
+                };
+                let path = clean(name, &self.limits)?;
+                self.left_out.push(format!("{}: {why}", path.display()));
+                Ok(())
+            }
+        }
+    }
+
+    fn bare(&mut self, name: &[u8], meta: Meta, kind: FileKind) -> Result<()> {
+        let Some(path) = self.path(name)? else {
+            return Err(refuse(name, "is the root of the archive and yet no folder"));
+        };
+        self.take_in(
+            &path,
+            Meta {
+                kind,
+                size: 0,
+                ..meta
+            },
+        )
+    }
+
     pub(super) fn hard_link(&mut self, name: &[u8], target: &[u8]) -> Result<()> {
         let Some(path) = self.path(name)? else {
             return Err(refuse(name, "is the root of the archive and yet a link"));
@@ -222,6 +262,7 @@ impl<'a> Receiver<'a> {
             files: self.index.iter().count() as u64,
             bytes: self.budget.written(),
             entries: self.index.into_entries(),
+            left_out: self.left_out,
         })
     }
 

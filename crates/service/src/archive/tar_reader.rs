@@ -2,8 +2,8 @@
 //!
 //! Nouns: a *header* is a block of 512 bytes with a checksum; *notes* are headers (pax, GNU long names) that change the
 //! one header after them.
-//! Rules: notes are small, come once each before an entry, and are never left over; sparse files, devices, pipes and
-//! volumes are refused; the end is a block of zeros, and after it come only zeros, not too many of them.
+//! Rules: notes are small, come once each before an entry, and are never left over; sparse files and volumes
+//! are refused; the end is a block of zeros, and after it come only zeros, not too many of them.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
@@ -263,14 +263,23 @@ fn entry(
         }
         EntryType::Symlink => receiver.symlink(&name, meta, PathBuf::from(OsString::from_vec(target))),
         EntryType::Link => receiver.hard_link(&name, &target),
+        EntryType::Fifo => receiver.pipe(&name, meta),
+        EntryType::Char | EntryType::Block => receiver.device(&name, meta, device(header, kind)),
         other => Err(refuse(&name, unwanted(other))),
     }
 }
 
+fn device(header: &Header, kind: EntryType) -> Option<FileKind> {
+    let major = header.device_major().ok().flatten()?;
+    let device = rustix::fs::makedev(major, header.device_minor().ok().flatten()?);
+    Some(match kind {
+        EntryType::Char => FileKind::CharDevice { device },
+        _ => FileKind::BlockDevice { device },
+    })
+}
+
 fn unwanted(kind: EntryType) -> &'static str {
     match kind {
-        EntryType::Char | EntryType::Block => "is a device",
-        EntryType::Fifo => "is a named pipe",
         EntryType::GNUSparse => "is sparse; pack it without --sparse",
         _ => "is of a kind that is not imported",
     }

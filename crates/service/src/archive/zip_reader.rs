@@ -118,8 +118,8 @@ fn entry<R: Read + Seek>(
         0o040_000 => folder(&name, meta, receiver),
         0 | 0o100_000 if name.ends_with(b"/") => folder(&name, meta, receiver),
         0 | 0o100_000 => receiver.file(&name, meta, &mut file),
-        0o010_000 => Err(refuse(&name, "is a named pipe")),
-        0o020_000 | 0o060_000 => Err(refuse(&name, "is a device")),
+        0o010_000 => receiver.pipe(&name, meta),
+        0o020_000 | 0o060_000 => receiver.device(&name, meta, None),
         _ => Err(refuse(&name, "is of a kind that is not imported")),
     }
 }

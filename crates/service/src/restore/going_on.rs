@@ -15,7 +15,7 @@ use sources::{Hold, Journal, Request};
 use super::perform::Run;
 use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP};
 use crate::Service;
-use crate::joined::{JournalOf, TreeOf};
+use crate::joined::JournalOf;
 use crate::work::Order;
 
 /// So many things are named when somebody changed more.
@@ -321,18 +321,22 @@ impl Run<'_> {
                 self.cancel,
             )
             .await?;
-        let source = service.open_target(&order.target).await?;
-        let tree = service.tree_of(&order.snapshot).await?;
         let cx = service.context(&self.job.id, self.progress, self.cancel);
-        let (plan, wanted) = (plan.clone(), order.wanted.clone());
-        let compared = service.blocking(move || {
-            let request = Request {
-                plan: &plan,
-                wanted: &wanted,
-            };
-            let changed = source.changed_since(&request, &now, &TreeOf(tree), &journal, &cx)?;
-            Ok((journal, changed))
-        });
+        let plan = plan.clone();
+        let compared = service.aimed(
+            &order.target,
+            &order.snapshot,
+            &order.wanted,
+            cx,
+            move |source, aim| {
+                let request = Request {
+                    plan: &plan,
+                    wanted: &aim.wanted,
+                };
+                let changed = source.changed_since(&request, &now, &*aim.tree, &journal, &aim.cx)?;
+                Ok((journal, changed))
+            },
+        );
         let (journal, changed) = compared.await?;
         if changed.is_empty() {
             return Ok(journal);

@@ -214,19 +214,23 @@ impl Run<'_> {
 
     async fn apply(&self, plan: &Plan, journal: JournalOf) -> Result<Outcome> {
         let mut journal = journal.of_running(self.job, &self.service.options.clock);
-        let source = self.service.open_target(&self.order.target).await?;
         let cx = self.service.context(&self.job.id, self.progress, self.cancel);
-        let (plan, wanted) = (plan.clone(), self.order.wanted.clone());
+        let (plan, order) = (plan.clone(), self.order);
         self.progress.phase("restoring");
         self.service
-            .with_tree(&self.order.snapshot, move |tree| {
-                let request = Request {
-                    plan: &plan,
-                    wanted: &wanted,
-                };
-                let recorded = tree.recorded()?;
-                source.apply(&request, tree, &mut journal, &Context { recorded, ..cx })
-            })
+            .aimed(
+                &order.target,
+                &order.snapshot,
+                &order.wanted,
+                cx,
+                move |source, aim| {
+                    let request = Request {
+                        plan: &plan,
+                        wanted: &aim.wanted,
+                    };
+                    source.apply(&request, &*aim.tree, &mut journal, &aim.cx)
+                },
+            )
             .await
     }
 }
@@ -247,7 +251,9 @@ fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome
             "left alone, since no safety backup could hold it: {names}"
         ));
     }
-    let verified = left.items.is_empty() && left.unsaved.is_empty();
+    let unmet = |text: &String| format!("not as in the backup: {text}");
+    warnings.extend(left.unmet.iter().take(20).map(unmet));
+    let verified = left.items.is_empty() && left.unsaved.is_empty() && left.unmet.is_empty();
     let state = if verified && warnings.is_empty() {
         "succeeded"
     } else {

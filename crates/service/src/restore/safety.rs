@@ -174,7 +174,11 @@ impl Run<'_> {
     async fn make_safety(&self) -> Result<Safety> {
         let service = self.service;
         let (source, parts) = match &self.order.target {
-            Target::Source(id) => (service.source_row(id).await?, self.order.wanted.parts.clone()),
+            Target::Source(id) => {
+                let order = self.order;
+                let parts = service.parts_there(&order.target, &order.snapshot, &order.wanted);
+                (service.source_row(id).await?, parts.await?)
+            }
             Target::Dir(_) => (service.dir_source(&self.order.target).await?, Vec::new()),
         };
         let capture = by_source(service.open_source(&source)?, parts);

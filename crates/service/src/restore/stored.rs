@@ -18,7 +18,7 @@ impl Service {
         let plan: Plan = serde_json::from_str(&row.document)
             .map_err(|error| Problem::damaged(format!("plan {wanted} cannot be read")).caused_by(error))?;
         // What he may not see does not exist for him.
-        let backup = match self.backup_row(&plan.backup).await {
+        let backup = match self.readable(&plan.backup).await {
             Err(problem) if problem.kind() == Kind::NotFound => return Err(unknown()),
             other => other?,
         };

@@ -23,6 +23,8 @@ const BEAT: Duration = Duration::from_millis(500);
 pub(crate) struct Watch {
     pub(crate) progress: Progress,
     pub(crate) cancel: Cancel,
+    /// Nobody sits before it: a lock on the repository is waited for as long as the settings say.
+    pub(crate) in_no_hurry: bool,
     /// Set when the process leaves: its jobs go back to the queue.
     pub(crate) leaving: std::sync::Arc<AtomicBool>,
 }
@@ -53,7 +55,12 @@ impl Service {
     /// Carries a claimed job out; the outcome is stored with it as well.
     pub(crate) async fn carry_out(&self, job: &JobRow, watch: &Watch) -> Result<Value> {
         // Boxed: all kinds of work in one future are large.
-        let house = self.house_for(job);
+        let house = self.house_for(job).watched(&watch.progress, &watch.cancel);
+        let house = if watch.in_no_hurry {
+            house.in_no_hurry()
+        } else {
+            house
+        };
         house
             .carry_out_with(job, watch, Box::pin(house.perform(job, watch)))
             .await
@@ -122,7 +129,7 @@ impl Service {
             Order::RestoreUpload(order) => {
                 value(self.perform_restore_upload(job, &order, progress, cancel).await?)
             }
-            Order::Export { .. } | Order::Import { .. } => Err(Problem::new(
+            Order::Export { .. } | Order::Import { .. } | Order::Adopt { .. } => Err(Problem::new(
                 Kind::Interrupted,
                 "the process that was asked for this is gone",
             )
@@ -240,7 +247,7 @@ pub(crate) fn warnings(result: &Value) -> impl Iterator<Item = &str> {
     list.into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn state_of(result: &Value) -> JobState {
+pub(super) fn state_of(result: &Value) -> JobState {
     let word = result.get("state").and_then(Value::as_str).unwrap_or_default();
     word.parse().unwrap_or(JobState::Succeeded)
 }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use model::{Cancel, Problem, Result};
+use model::{Cancel, JobState, Kind, Problem, Result};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::carry_out::Watch;
+use super::carry_out::{Watch, state_of};
 use super::see_through::worker_lease;
 use crate::Service;
 
@@ -28,6 +30,34 @@ pub struct Roles {
     /// How many jobs at once; 0 = none.
     pub workers: usize,
     pub scheduler: bool,
+}
+
+/// What one round of work came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WorkedOff {
+    pub jobs: u64,
+    pub failed: u64,
+    pub warned: u64,
+}
+
+impl WorkedOff {
+    fn count(&mut self, job: &str, outcome: &Result<Value>) {
+        self.jobs += 1;
+        let state = match outcome {
+            Ok(result) => state_of(result),
+            // Stopped, and not failed: it goes on later, or somebody did not want it any more.
+            Err(problem) if problem.kind() == Kind::Cancelled => JobState::Cancelled,
+            Err(problem) => {
+                tracing::warn!("job {job}: {problem}");
+                JobState::Failed
+            }
+        };
+        match state {
+            JobState::Failed => self.failed += 1,
+            JobState::Warning => self.warned += 1,
+            _ => {}
+        }
+    }
 }
 
 /// A process that serves.
@@ -189,6 +219,7 @@ impl Serving {
                 return Ok(());
             };
             let watch = Watch {
+                in_no_hurry: true,
                 leaving: Arc::clone(&self.leaving),
                 ..Watch::default()
             };
@@ -220,8 +251,8 @@ impl Serving {
 
 impl Service {
     /// One round of everything that is due, for those who start Cairn by cron or a timer: fires schedules, carries out what is queued for
-    /// this node, delivers notices. How many jobs were carried out.
-    pub async fn work_off(&self, scheduler: bool, stop: &Cancel) -> Result<usize> {
+    /// this node, delivers notices.
+    pub async fn work_off(&self, scheduler: bool, stop: &Cancel) -> Result<WorkedOff> {
         self.sweep_scratch().await?;
         self.reap().await?;
         self.settle_hooks().await?;
@@ -238,20 +269,18 @@ impl Service {
             self.hourly().await?;
             self.catalog.release_lease(SCHEDULER, self.owner()).await?;
         }
-        let mut done = 0;
+        let mut done = WorkedOff::default();
         while !stop.is_cancelled() {
             let Some(job) = self.claim(&self.options.node, None).await? else {
                 break;
             };
             let watch = Watch {
                 cancel: stop.clone(),
+                in_no_hurry: true,
                 leaving: Arc::new(AtomicBool::new(true)),
                 ..Watch::default()
             };
-            if let Err(problem) = self.carry_out(&job, &watch).await {
-                tracing::warn!("job {}: {problem}", job.id);
-            }
-            done += 1;
+            done.count(&job.id, &self.carry_out(&job, &watch).await);
         }
         self.deliver_due().await?;
         looked.map(|()| done)

@@ -207,11 +207,46 @@ fn hard_links_lead_to_files_that_came_before() {
 }
 
 #[test]
-fn devices_pipes_and_strange_kinds_are_refused() {
+fn a_pipe_is_taken_and_a_device_only_from_an_archive_of_ones_own() {
+    let device = |kind, name: &str| {
+        let mut header = header(kind, name.as_bytes(), 0);
+        header.set_device_major(1).expect("a ustar header");
+        header.set_device_minor(3).expect("a ustar header");
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    };
+    let archive = tar(&[
+        entry(EntryType::Fifo, "pipe", b""),
+        device(EntryType::Char, "char"),
+        device(EntryType::Block, "block"),
+        entry(EntryType::Char, "nameless", b""),
+    ]);
+    let names = |limits| {
+        let desk = Desk::new();
+        let unpacked = desk.import(&archive, limits, None).expect("it is imported");
+        assert_eq!(
+            std::fs::read_dir(unpacked.dir()).expect("a folder").count(),
+            0,
+            "nothing is made"
+        );
+        let paths = unpacked
+            .entries
+            .iter()
+            .map(|(path, _)| path.display().to_string());
+        (paths.collect::<Vec<_>>(), unpacked.left_out.len())
+    };
+    assert_eq!(names(Limits::default()), (vec!["pipe".to_owned()], 3));
+    let trusted = Limits {
+        owners: true,
+        ..Limits::default()
+    };
+    let all = ["block", "char", "pipe"].map(str::to_owned).to_vec();
+    assert_eq!(names(trusted), (all, 1));
+}
+
+#[test]
+fn strange_kinds_are_refused() {
     for (kind, why) in [
-        (EntryType::Char, "device"),
-        (EntryType::Block, "device"),
-        (EntryType::Fifo, "named pipe"),
         (EntryType::new(b'M'), "kind that is not imported"),
         (EntryType::new(b'V'), "kind that is not imported"),
     ] {

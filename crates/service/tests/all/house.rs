@@ -113,7 +113,8 @@ impl House {
 
     /// Fires what is due and carries out what is queued.
     pub(crate) async fn work(&self) -> usize {
-        self.service.work_off(true, &Cancel::new()).await.unwrap()
+        let done = self.service.work_off(true, &Cancel::new()).await.unwrap();
+        usize::try_from(done.jobs).unwrap()
     }
 
     pub(crate) async fn backups(&self) -> Vec<BackupView> {

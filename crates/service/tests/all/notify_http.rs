@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use model::Kind;
 use serde_json::json;
-use service::notify::{Channel, Names, Net, Secret, Severity, deliver, worth_retrying};
+use service::notify::{Channel, Delivered, Names, Net, Secret, Severity, deliver, worth_retrying};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -63,7 +63,8 @@ fn webhook(url: String, secret: Option<&str>) -> Channel {
 
 async fn try_it(channel: &Channel, hook: &[&str]) -> model::Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
-    deliver(channel, &notice(Severity::Failure), &clients(folder.path(), hook)).await
+    let done = deliver(channel, &notice(Severity::Failure), &clients(folder.path(), hook)).await;
+    done.map(|delivered| assert_eq!(delivered, Delivered::Arrived))
 }
 
 #[tokio::test]

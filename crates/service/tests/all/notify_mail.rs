@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use model::{Kind, Result};
-use service::notify::{Channel, Secret, Security, Severity, Smtp, deliver, worth_retrying};
+use service::notify::{Channel, Delivered, Secret, Security, Severity, Smtp, deliver, worth_retrying};
 
 use crate::notify_sample::{clients, notice};
 
@@ -150,7 +150,8 @@ async fn send(smtp: Smtp, to: &str) -> Result<()> {
     let channel = Channel::Email {
         address: to.to_owned(),
     };
-    deliver(&channel, &notice(Severity::Failure), &clients).await
+    let done = deliver(&channel, &notice(Severity::Failure), &clients).await;
+    done.map(|delivered| assert_eq!(delivered, Delivered::Arrived))
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ fn an_upload_becomes_a_backup_also_when_another_process_takes_it() {
         let job = house.service.import_upload(upload, request).await.unwrap();
         house.service.close().await;
         let next = house.another().await;
-        assert_eq!(next.work_off(true, &Cancel::new()).await.unwrap(), 1);
+        assert_eq!(next.work_off(true, &Cancel::new()).await.unwrap().jobs, 1);
         assert_eq!(next.show_job(&job).await.unwrap().state, "succeeded");
         let newest = next.list_backups(Some("world"), 1).await.unwrap().remove(0);
         assert_eq!(

@@ -14,8 +14,8 @@ use model::{Cancel, Preset, Progress, Relation, Result, Role, Schedule, Zone};
 use serde_json::json;
 use service::archive::{Format, Limits};
 use service::{
-    Agreement, AppChanges, BackupFilter, BackupRequest, ExportRequest, ImportRequest, JobFilter, Length,
-    Level, PersonChanges, Received, Service, UploadRequest,
+    AdoptRequest, Agreement, AppChanges, BackupFilter, BackupRequest, ExportRequest, ImportRequest,
+    JobFilter, Length, Level, PersonChanges, Received, Service, UploadRequest,
 };
 
 use crate::scene::{Copy, Scene, person, restore_request, token};
@@ -190,6 +190,15 @@ pub(crate) const OF_THE_HOUSE: &[Row] = rows! {
     "plan_prune" [Repository] |s, _x, _c| async move { s.plan_prune(false, &busy().0, &busy().1).await };
     "prune" [Repository] |s, _x, _c| async move { s.prune(false, &busy().0, &busy().1).await };
     "repair" [Repository] |s, _x, _c| async move { s.repair(true, &busy().0, &busy().1).await };
+    "foreign_snapshots" [Repository] |s, _x, _c| s.foreign_snapshots();
+    "adopt_snapshot" [Repository] |s, _x, _c| async move {
+        let request = AdoptRequest { snapshot: "0123456789".into(), ..AdoptRequest::default() };
+        match s.adopt_snapshot(&request, &busy().0, &busy().1).await {
+            // Whoever may is told that there is none; the whole way is tried with restic.
+            Err(problem) if problem.kind() == model::Kind::NotFound => Ok(()),
+            other => other.map(|_| ()),
+        }
+    };
     "stats" [Repository] |s, _x, _c| async move { s.stats(&busy().0, &busy().1).await };
     "copy_to" [Repository] |s, _x, c| async move {
         let to = c.root.join("copy").display().to_string();
@@ -279,6 +288,7 @@ pub(crate) const UNASKED: &[(&str, &str)] = &[
     ("is_served", PLAIN),
     ("acting", "takes a caller, whom only the service itself can make"),
     ("caller", PLAIN),
+    ("watched", PLAIN),
     ("now_ms", PLAIN),
     ("zone", PLAIN),
     ("data", PLAIN),

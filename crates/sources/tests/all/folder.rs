@@ -305,6 +305,7 @@ fn a_merge_tells_which_folder_did_not_make_way() -> Result<()> {
         draft.warnings,
         ["x: a folder that is not in the backup is in its place, and stays"]
     );
+    assert_eq!(draft.unmet, draft.warnings, "it will not be as in the backup");
     Ok(())
 }
 

@@ -26,6 +26,9 @@ pub(crate) struct Backup {
 pub(crate) struct List {
     /// Only backups of this source
     pub(crate) source: Option<String>,
+    /// The snapshots that other programs (restic, rustic) made in this repository
+    #[arg(long, conflicts_with = "source")]
+    pub(crate) foreign: bool,
     /// At most this many
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: u32,
@@ -37,9 +40,25 @@ pub(crate) struct OneBackup {
     pub(crate) backup: String,
 }
 
+/// The backup shares every byte with the snapshot, which stays as it is.
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// Id of the snapshot (a prefix will do): cairn list --foreign
+    pub(crate) snapshot: String,
+    /// The source whose backup it becomes, made when there is none [default: named after the folder that was backed up]
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// The folder inside the snapshot; repeatable [default: what was backed up]
+    #[arg(long = "path", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Name of the backup
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// Id of the backup (a prefix will do), its name, or `latest`
+    /// Id of the backup (a prefix will do), its name, or `latest`; or the id of any snapshot of the repository
     pub(crate) backup: String,
     /// Folder inside the backup
     pub(crate) path: Option<PathBuf>,
@@ -50,7 +69,7 @@ pub(crate) struct Ls {
 
 #[derive(Debug, Args)]
 pub(crate) struct Cat {
-    /// Id of the backup (a prefix will do), its name, or `latest`
+    /// Id of the backup (a prefix will do), its name, or `latest`; or the id of any snapshot of the repository
     pub(crate) backup: String,
     /// File inside the backup
     pub(crate) path: PathBuf,
@@ -122,10 +141,10 @@ pub(crate) struct Passphrase {
 pub(crate) struct Export {
     /// Id of the backup (a prefix will do), its name, or `latest`
     pub(crate) backup: String,
-    /// zip, tar.gz or tar.zst
-    #[arg(long, default_value = "tar.zst", value_name = "FORMAT")]
-    pub(crate) format: String,
-    /// Where to: a file, or - for stdout; default: a file named after source and time
+    /// zip, tar.gz or tar.zst [default: what the file's name says; else tar.zst]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Where to: a file whose name ends in .tar.zst, .tar.gz, .tgz or .zip, or - for stdout; default: a file named after source and time
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Overwrite the file

@@ -60,7 +60,7 @@ Keys, with examples:
 KEY= puts a key back to its default. Secrets are named by place: env:NAME or file:/path.
 What retention would delete is shown by `cairn policy simulate` before anything is.")]
     Set(SetPolicy),
-    /// Use a ready-made policy: discord-single, rotating:N, panel:N, nightly-7-days
+    /// Change what a ready-made policy is about, and say what: discord-single, rotating:N, panel:N, nightly-7-days
     Preset(PresetPolicy),
     /// Show what retention would keep and delete, and why; nothing is deleted
     Simulate(SimulatePolicy),
@@ -126,7 +126,7 @@ pub(crate) struct Serve {
     /// Requests a minute for each token, or each address without one; 0: no limit; default: 720 [env: CAIRN_RATE_LIMIT]
     #[arg(long, value_name = "N")]
     pub(crate) rate: Option<u32>,
-    /// Do what is due and queued now, then end: for cron and timers
+    /// Do what is due and queued now, then end: for cron and timers. Exits with 1 when a job failed, 3 when one ended with a warning
     #[arg(long)]
     pub(crate) once: bool,
     /// Jobs at once; default: as many as cores [env: CAIRN_WORKERS]

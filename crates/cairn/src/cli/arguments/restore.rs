@@ -17,7 +17,7 @@ pub(crate) enum ModeWord {
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// Id of the backup (a prefix will do), its name, `latest`, or the name of a source (its latest)
+    /// Id of the backup (a prefix will do), its name, `latest`, or the name of a source (its latest); with --to DIR also the id of any snapshot
     pub(crate) backup: String,
     /// Only this part; repeatable
     #[arg(long = "part", value_name = "PART")]
@@ -25,7 +25,7 @@ pub(crate) struct Restore {
     /// Only this file or folder inside the backup; repeatable
     #[arg(long = "path", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Another source of the same kind, or a folder to unpack into
+    /// Another source of the same kind, whatever its folder is called, or a folder to unpack into
     #[arg(long, value_name = "SOURCE|DIR")]
     pub(crate) to: Option<String>,
     /// How to treat what is there [default: replace; merge into a folder that is not a source]

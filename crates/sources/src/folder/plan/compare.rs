@@ -73,11 +73,11 @@ impl Comparison<'_> {
                 _ if stays.is_fixed(path) => Action::Keep,
                 None => Action::Create,
                 Some(_) if without_room.contains(path) => {
-                    draft.warnings.push(format!(
-                        "{}: a folder that is not in the backup is in its place, and stays",
-                        path.display()
-                    ));
-                    Action::Keep
+                    let stays = "a folder that is not in the backup is in its place, and stays";
+                    let told = format!("{}: {stays}", path.display());
+                    draft.warnings.push(told.clone());
+                    draft.unmet.push(told);
+                    continue;
                 }
                 Some(_) if regrouped.contains(path) => Action::Update,
                 Some(now) if self.wanted.mode == Mode::Rebuild && !now.is_dir() => Action::Update,
@@ -142,15 +142,30 @@ impl Comparison<'_> {
                 found.insert(relative, entry);
             }
         }
-        match self.wanted.paths.iter().find(|path| {
-            path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())
-        }) {
-            None => Ok(found),
-            Some(path) => Err(
-                Problem::not_found(format!("“{}” is not in this backup", path.display()))
+        self.check_all_found(&found)?;
+        Ok(found)
+    }
+
+    /// What was asked for by name is in the plan, or it is said why not.
+    fn check_all_found(&self, found: &Backup) -> Result<()> {
+        for path in &self.wanted.paths {
+            let Ok(relative) = path.strip_prefix(&self.part.tree) else {
+                continue;
+            };
+            if found.contains_key(relative) {
+                continue;
+            }
+            let shown = path.display();
+            return Err(match self.tree.stat(path)? {
+                None => Problem::not_found(format!("“{shown}” is not in this backup"))
                     .hint("`cairn ls` lists what is"),
-            ),
+                Some(_) => Problem::invalid(format!(
+                    "“{shown}” is left out by the ignore rules of the source"
+                ))
+                .hint("take the pattern out of its settings, or unpack it into a folder with --to DIR"),
+            });
         }
+        Ok(())
     }
 
     fn is_same(&self, relative: &Path, now: &Meta, entry: &Entry) -> Result<bool> {
