@@ -182,7 +182,11 @@ pub fn what_the_safety_backup_lacks_is_noticed<W: Worlds>(worlds: &W) -> Kept {
                     "{when} is not found in a backup of what is there"
                 )));
             };
-            assert!(safety.stat(&path)?.is_some(), "{when} is said to lie at {path:?}");
+            assert!(
+                safety.stat(&path)?.is_some(),
+                "{when} is said to lie at {}",
+                path.display()
+            );
             let lacking = safety.without(&path);
             assert_eq!(
                 source.find_saved(item, &lacking)?,
