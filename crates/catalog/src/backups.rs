@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use crate::paging::{Among, among};
 use crate::{Catalog, problems};
 
-#[derive(Clone, Debug, PartialEq, FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, FromRow)]
 pub struct BackupRow {
     pub id: String,
     pub source: String,

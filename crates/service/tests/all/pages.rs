@@ -45,18 +45,9 @@ fn backup(number: usize, of: usize) -> BackupRow {
         files: 1,
         bytes: 1,
         added_bytes: 1,
-        locked: 0,
-        verified: None,
-        person: None,
-        job: None,
         state: if number % 40 == 7 { "missing" } else { "ok" }.into(),
         warnings: "[]".into(),
-        lacks: 0,
-        suspicion: String::new(),
-        accepted: None,
-        hurt: 0,
-        amounts: "{}".into(),
-        ignored: "[]".into(),
+        ..BackupRow::default()
     }
 }
 
