@@ -10,7 +10,7 @@ use catalog::jobs::JobRow;
 use catalog::journal::StepRow;
 use model::{Clock, Content, Meta, Problem, Result};
 use repository::{Fate, Tree, Writer};
-use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Sink, Step};
+use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Sink, Step, Unwritten};
 use tokio::runtime::Handle;
 
 use crate::restore::superseded_by;
@@ -25,6 +25,11 @@ fn entry(found: repository::Entry) -> Entry {
         meta: found.meta,
         content_id,
     }
+}
+
+fn unwritten(found: repository::Unwritten) -> Unwritten {
+    let (to, why) = (found.to, found.why);
+    Unwritten { to, why }
 }
 
 impl sources::Tree for TreeOf {
@@ -44,10 +49,10 @@ impl sources::Tree for TreeOf {
         self.0.same_content(path, stream, &cx.cancel)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
         self.0
             .materialize(&order.entries, &order.into, &cx.progress, &cx.cancel)
-            .map(|_| ())
+            .map(|done| done.unwritten.into_iter().map(unwritten).collect())
     }
 }
 

@@ -147,6 +147,7 @@ impl Bucket {
             Class::Index => "index",
             Class::Lock => "locks",
             Class::Pack => "data",
+            Class::Damage => "damaged",
         };
         self.prefix.clone().join(name)
     }

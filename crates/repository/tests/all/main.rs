@@ -8,7 +8,9 @@
 mod bucket;
 mod cache;
 mod crash;
+mod damage;
 mod damaged;
+mod duplicates;
 mod format_files;
 mod format_pack;
 mod format_restic;

@@ -6,7 +6,9 @@
 //!
 //! Rules: everything new is written, verified and durable before the first thing is moved; the target is untouched when staging fails or is
 //! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
+//! What the tree could not give whole is left as it is there, with everything below it, and is named; the journal keeps which that is.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,7 @@ use super::broken_off::disturb_if_asked;
 use super::metadata::apply_to_folder;
 use super::plan::{free_bytes, path_of};
 use super::{Folder, Part};
-use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree};
+use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree, Unwritten};
 
 /// Kept free beyond what is written.
 const MARGIN: u64 = 16 << 20;
@@ -98,14 +100,15 @@ impl<'a> Swap<'a> {
             // The run that recorded it may have ended before it had cleaned up.
             return self.clean_up().map(|()| outcome);
         }
-        let is_staged = journal.find(&key("staged")).is_some_and(|step| step.done);
+        let staged = journal.find(&key("staged")).filter(|step| step.done);
+        let mut unwritten = staged.map_or_else(Vec::new, |step| unwritten_of(&step.data));
         // Somebody may have tidied it away since.
-        if !is_staged || self.staging.symlink_metadata().is_err() {
-            self.stage().inspect_err(|_| {
+        if staged.is_none() || self.staging.symlink_metadata().is_err() {
+            unwritten = self.stage().inspect_err(|_| {
                 // The target is untouched; what was staged is worth nothing.
                 let _ = fs::remove_dir_all(&self.staging);
             })?;
-            journal.record(&key("staged"), true, Value::Null)?;
+            journal.record(&key("staged"), true, json!(unwritten))?;
             if self.cx.cancel.is_cancelled() {
                 journal.record(&key("staged"), false, Value::Null)?;
                 self.clean_up()?;
@@ -113,7 +116,7 @@ impl<'a> Swap<'a> {
             self.cx.cancel.check()?;
         }
         journal.changing()?;
-        let outcome = self.swap()?;
+        let outcome = self.swap(&unwritten)?;
         self.finish_folders()?;
         journal.record(&key("finished"), true, json!(outcome))?;
         self.clean_up().map(|()| outcome)
@@ -135,8 +138,8 @@ impl<'a> Swap<'a> {
         }
     }
 
-    /// Writes everything that will come.
-    fn stage(&self) -> Result<()> {
+    /// Writes everything that will come, and gives back what could not be written whole.
+    fn stage(&self) -> Result<Vec<Unwritten>> {
         self.cx.progress.phase("staging");
         if self.staging.exists() {
             fs::remove_dir_all(&self.staging).map_err(io("cannot remove the unfinished", &self.staging))?;
@@ -160,14 +163,25 @@ impl<'a> Swap<'a> {
                 .create(&dir)
                 .map_err(io("cannot make", &dir))?;
         }
-        self.tree.materialize(
+        let unwritten = self.tree.materialize(
             &Materialize {
                 into: self.staging.join("new"),
                 entries,
             },
             self.cx,
         )?;
-        self.make_durable()
+        self.make_durable().map(|()| unwritten)
+    }
+
+    /// Paths that could not be written, and why: they stay as they are, with all that would make room for them.
+    fn hindered<'u>(&self, unwritten: &'u [Unwritten]) -> HashMap<&Path, &'u str> {
+        let numbered: HashMap<PathBuf, &Unwritten> =
+            unwritten.iter().map(|one| (one.to.clone(), one)).collect();
+        let found = self.items.iter().filter_map(|(number, _, path, _)| {
+            let one = numbered.get(Path::new(&number.to_string()))?;
+            Some((path.as_path(), one.why.as_str()))
+        });
+        found.collect()
     }
 
     fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
@@ -201,8 +215,9 @@ impl<'a> Swap<'a> {
     }
 
     /// Moves the old away and the new into place, item by item; each move is idempotent.
-    fn swap(&self) -> Result<Outcome> {
+    fn swap(&self, unwritten: &[Unwritten]) -> Result<Outcome> {
         let mut outcome = Outcome::default();
+        let hindered = self.hindered(unwritten);
         self.cx.progress.phase("swapping");
         if self.part.root.symlink_metadata().is_err() && self.part.tree == Path::new("") {
             // A new folder to unpack into has no item of its own in the plan.
@@ -212,7 +227,12 @@ impl<'a> Swap<'a> {
         for (number, action, relative, is_dir) in &self.items {
             disturb_if_asked(&number.to_string(), self.cx);
             self.check_cancel(&outcome)?;
-            if self.change(*number, *action, relative, *is_dir)? {
+            if let Some(why) = relative.ancestors().find_map(|path| hindered.get(path)) {
+                outcome.skipped.push(Skipped {
+                    name: format!("{}/{}", self.part.name, relative.display()),
+                    why: format!("cannot be restored, and stays as it is: {why}"),
+                });
+            } else if self.change(*number, *action, relative, *is_dir)? {
                 outcome.applied.add(*action);
             } else {
                 outcome.skipped.push(Skipped {
@@ -335,6 +355,11 @@ pub(super) fn remove_staging(staging: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// As the journal has it; an older one knows of none.
+fn unwritten_of(data: &Value) -> Vec<Unwritten> {
+    Vec::deserialize(data).unwrap_or_default()
 }
 
 /// Nothing is there, or what lay above it is no folder any more.

@@ -1,7 +1,7 @@
 //! What a restore would do to a folder.
 //!
 //! The living folder and the backup are walked side by side. Kind, size, times, mode, owner, attributes, link targets and which names are
-//! one file decide; contents only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
+//! one file decide; contents only when asked for. A folder of the backup whose listing is damaged is let be as it is, with everything in it. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is there goes into every item
 //! that would touch something.
 
 use std::collections::{BTreeMap, HashSet};
@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use model::{Action, Draft, FileKind, Item, MANIFEST_FILE, Meta, Mode, Problem, Result};
+use model::{Action, Draft, FileKind, Item, Kind, MANIFEST_FILE, Meta, Mode, Problem, Result};
 use serde_json::json;
 
 use super::capture::options;
@@ -92,7 +92,7 @@ type Living = BTreeMap<PathBuf, Meta>;
 impl Comparison<'_> {
     fn plan(&self, folder: &Folder, draft: &mut Draft) -> Result<()> {
         let living = self.living(folder)?;
-        let backup = self.backup()?;
+        let (backup, unknown) = self.backup(draft)?;
         let without_room: HashSet<&Path> = backup
             .iter()
             .filter(|(path, entry)| self.has_no_room(path, entry, &living))
@@ -127,7 +127,8 @@ impl Comparison<'_> {
         }
         if self.wanted.mode != Mode::Merge {
             for (path, now) in living.iter().rev() {
-                if !backup.contains_key(path) && !path.as_os_str().is_empty() {
+                let is_unknown = unknown.iter().any(|folder| path.starts_with(folder));
+                if !backup.contains_key(path) && !path.as_os_str().is_empty() && !is_unknown {
                     self.item(draft, Action::Delete, path, now, Some(now));
                 }
             }
@@ -206,8 +207,10 @@ impl Comparison<'_> {
         }
     }
 
-    fn backup(&self) -> Result<BTreeMap<PathBuf, Entry>> {
+    /// What the backup holds, without folders of which nobody knows what they hold, and those.
+    fn backup(&self, draft: &mut Draft) -> Result<(BTreeMap<PathBuf, Entry>, Vec<PathBuf>)> {
         let mut found = BTreeMap::new();
+        let mut unknown = Vec::new();
         let top = self.tree.stat(&self.part.tree)?.ok_or_else(|| {
             Problem::not_found(format!("the backup holds no part “{}”", self.part.name))
                 .hint("`cairn show` lists the parts of a backup")
@@ -218,12 +221,22 @@ impl Comparison<'_> {
         let mut open = vec![self.part.tree.clone()];
         while let Some(dir) = open.pop() {
             self.cx.cancel.check()?;
-            for entry in self.tree.list(&dir)? {
-                let relative = entry
-                    .path
-                    .strip_prefix(&self.part.tree)
-                    .unwrap_or(&entry.path)
-                    .to_path_buf();
+            let within = |path: &Path| path.strip_prefix(&self.part.tree).unwrap_or(path).to_path_buf();
+            let listed = match self.tree.list(&dir) {
+                Err(problem) if problem.kind() == Kind::Damaged && dir != self.part.tree => {
+                    draft.warnings.push(format!(
+                        "{}: what was in this folder cannot be restored, and stays as it is: {}",
+                        dir.display(),
+                        problem.message()
+                    ));
+                    found.remove(&within(&dir));
+                    unknown.push(within(&dir));
+                    continue;
+                }
+                other => other?,
+            };
+            for entry in listed {
+                let relative = within(&entry.path);
                 let (chosen, above) = (self.is_chosen(&relative), self.is_above_a_chosen(&relative));
                 if self.rules.leaves_out(&relative, entry.meta.is_dir()) || !(chosen || above) {
                     continue;
@@ -237,7 +250,7 @@ impl Comparison<'_> {
         match self.wanted.paths.iter().find(|path| {
             path.starts_with(&self.part.tree) && self.tree.stat(path).is_ok_and(|found| found.is_none())
         }) {
-            None => Ok(found),
+            None => Ok((found, unknown)),
             Some(path) => Err(
                 Problem::not_found(format!("“{}” is not in this backup", path.display()))
                     .hint("`cairn ls` lists what is"),
