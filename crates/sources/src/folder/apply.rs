@@ -100,15 +100,20 @@ impl<'a> Swap<'a> {
             // The run that recorded it may have ended before it had cleaned up.
             return self.clean_up().map(|()| outcome);
         }
-        let staged = journal.find(&key("staged")).filter(|step| step.done);
-        let mut unwritten = staged.map_or_else(Vec::new, |step| unwritten_of(&step.data));
+        let is_staged = journal.find(&key("staged")).is_some_and(|step| step.done);
+        let known = journal.find(&key("unwritten"));
+        let mut unwritten = known.map_or_else(Vec::new, |step| unwritten_of(&step.data));
         // Somebody may have tidied it away since.
-        if staged.is_none() || self.staging.symlink_metadata().is_err() {
+        if !is_staged || self.staging.symlink_metadata().is_err() {
+            let was_known = known.is_some();
             unwritten = self.stage().inspect_err(|_| {
                 // The target is untouched; what was staged is worth nothing.
                 let _ = fs::remove_dir_all(&self.staging);
             })?;
-            journal.record(&key("staged"), true, json!(unwritten))?;
+            if was_known || !unwritten.is_empty() {
+                journal.record(&key("unwritten"), true, json!(unwritten))?;
+            }
+            journal.record(&key("staged"), true, Value::Null)?;
             if self.cx.cancel.is_cancelled() {
                 journal.record(&key("staged"), false, Value::Null)?;
                 self.clean_up()?;
@@ -357,7 +362,7 @@ pub(super) fn remove_staging(staging: &Path) -> Result<()> {
     }
 }
 
-/// As the journal has it; an older one knows of none.
+/// As the journal has it.
 fn unwritten_of(data: &Value) -> Vec<Unwritten> {
     Vec::deserialize(data).unwrap_or_default()
 }
