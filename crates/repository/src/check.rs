@@ -11,6 +11,7 @@
 mod affected;
 mod data;
 mod findings;
+mod reach;
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,6 +26,8 @@ use crate::index::{self, Index};
 use crate::lock::Operation;
 use crate::repository::Repository;
 use crate::storage::Class;
+pub use reach::Reach;
+
 use findings::{Findings, check_listing, take_pack};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

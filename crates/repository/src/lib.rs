@@ -32,7 +32,7 @@ mod tree;
 mod used;
 mod write;
 
-pub use check::{Finding, Level, Report};
+pub use check::{Finding, Level, Reach, Report};
 pub use copy::Copied;
 pub use diff::Change;
 pub use format::snapshot::Snapshot;

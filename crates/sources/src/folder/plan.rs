@@ -224,11 +224,13 @@ impl Comparison<'_> {
             let within = |path: &Path| path.strip_prefix(&self.part.tree).unwrap_or(path).to_path_buf();
             let listed = match self.tree.list(&dir) {
                 Err(problem) if problem.kind() == Kind::Damaged && dir != self.part.tree => {
-                    draft.warnings.push(format!(
+                    let told = format!(
                         "{}: what was in this folder cannot be restored, and stays as it is: {}",
                         dir.display(),
                         problem.message()
-                    ));
+                    );
+                    draft.warnings.push(told.clone());
+                    draft.damaged.push(told);
                     found.remove(&within(&dir));
                     unknown.push(within(&dir));
                     continue;
