@@ -7,6 +7,7 @@
 
 mod bucket;
 mod cache;
+mod copying;
 mod crash;
 mod damage;
 mod damaged;
