@@ -104,16 +104,17 @@ fn one_bad_piece_stops_only_what_needs_it() {
     }
     let sound = if damaged[0] == "f3" { "f4" } else { "f3" };
     fs::write(world.join(sound), changed).unwrap();
+    let path = |name: &str| format!("world/{name}");
     let backup = instance.ok(&["list"])[1]["id"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    let done = instance.ok(&["restore", &backup, "--yes", "--path", sound]);
+    let done = instance.ok(&["restore", &backup, "--yes", "--path", &path(sound)]);
     assert_eq!(
         (done["state"].as_str(), done["verified"].as_bool()),
         (Some("succeeded"), Some(true))
     );
-    let problem = instance.fails(1, &["restore", &backup, "--yes", "--path", &damaged[0]]);
+    let problem = instance.fails(1, &["restore", &backup, "--yes", "--path", &path(&damaged[0])]);
     assert!(
         problem["message"]
             .as_str()
@@ -123,9 +124,9 @@ fn one_bad_piece_stops_only_what_needs_it() {
     );
     let everything = instance.run(&["--json", "restore", &backup, "--to", "elsewhere"]);
     assert_eq!(everything.code, 3, "{}{}", everything.out, everything.err);
-    assert!(!instance.path("elsewhere").join(&damaged[0]).exists());
+    assert!(!instance.path("elsewhere/world").join(&damaged[0]).exists());
     assert_eq!(
-        fs::read_dir(instance.path("elsewhere")).unwrap().count() as u64,
+        fs::read_dir(instance.path("elsewhere/world")).unwrap().count() as u64,
         COUNT
     );
 }
@@ -194,6 +195,7 @@ fn copying_a_damaged_repository_says_what_was_left_out() {
     instance.ok(&["backup", "./world"]);
     flip_a_piece(&instance);
     fs::write(instance.path("word"), "a password for the copy\n").unwrap();
+    fs::set_permissions(instance.path("word"), fs::Permissions::from_mode(0o600)).unwrap();
     let copy = || instance.run(&["--json", "repository", "copy", "copy", "--password-file", "word"]);
     let run = copy();
     assert_eq!(run.code, 1, "nothing could be copied: {}{}", run.out, run.err);
@@ -257,15 +259,15 @@ fn a_repository_that_cannot_be_written_is_restored_from_into_a_new_folder() {
         (done["state"].as_str(), done["verified"].as_bool()),
         (Some("succeeded"), Some(true))
     );
-    assert_eq!(look(&instance.path("new")), look(&world));
+    assert_eq!(look(&instance.path("new/world")), look(&world));
     assert!(done["safety_backup"].is_null());
     // Where something would be replaced, it is not done without one.
-    fs::write(instance.path("new/f1"), b"changed since").unwrap();
+    fs::write(instance.path("new/world/f1"), b"changed since").unwrap();
     assert_ne!(
         instance.run(&["restore", "latest", "--to", "new", "--yes"]).code,
         0
     );
-    assert_eq!(fs::read(instance.path("new/f1")).unwrap(), b"changed since");
+    assert_eq!(fs::read(instance.path("new/world/f1")).unwrap(), b"changed since");
     make_writable(&repository);
 }
 

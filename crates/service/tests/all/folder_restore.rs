@@ -12,7 +12,8 @@ use repository::storage::Memory;
 use repository::{Options, Repository, SnapshotMeta};
 use sources::folder::{Folder, FolderSettings};
 use sources::{
-    Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Request, Sink, Source, Step, Tree, Unwritten, Wanted,
+    Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Request, Sink, Source, Step, Tree,
+    Unwritten, Wanted,
 };
 
 /// A repository's tree that fails from a chosen call on, as if the process had died there.
