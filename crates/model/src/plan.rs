@@ -153,6 +153,9 @@ pub struct Draft {
     pub seconds_estimate: u64,
     /// Bytes that will be written.
     pub bytes: u64,
+    /// What the backup itself cannot give back, because it is damaged there; what is living of it stays.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 impl Item {

@@ -38,7 +38,7 @@ fn folder(class: Class) -> Option<&'static str> {
         Class::Index => Some("index"),
         Class::Snapshot => Some("snapshots"),
         Class::Pack => Some("packs"),
-        Class::Config | Class::Key | Class::Lock => None,
+        Class::Config | Class::Key | Class::Lock | Class::Damage => None,
     }
 }
 

@@ -1,28 +1,33 @@
 //! Is everything there, and is it what it should be?
 //!
-//! Nouns: a [`Finding`] is one thing that is wrong, with what it means; *errors* mean that something cannot be restored, *hints* that the
-//! repository could be tidier. [`Level::Structure`] reads indexes, snapshots and listings and compares packs with sizes;
-//! [`Level::Data`] reads every byte as well.
+//! Nouns: a [`Finding`] is one thing that is wrong, with what it means; *errors* mean that something cannot be restored or is not what its name
+//! says, *hints* that the repository could be tidier. A snapshot is *affected* when not all of it can be restored.
+//! [`Level::Structure`] reads indexes, snapshots and listings and compares packs with sizes; [`Level::Data`] reads every byte as well.
 //!
-//! Rules: checking changes nothing and goes on after a finding; it finds also what stock restic does not: names that lead out,
-//! listings out of order, lengths that do not fit.
+//! Rules: checking changes nothing of what is stored, and goes on after a finding; it finds also what stock restic does not: names that lead
+//! out, listings out of order, lengths that do not fit. Damage that is found is noted in the repository (`damage`), so that the next backup
+//! stores again what it still has; damage that was noted is told again until every byte was read and found right.
 
+mod affected;
+mod data;
 mod findings;
+mod reach;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use model::{Cancel, Progress, Result};
 
 use crate::Id;
+use crate::damage::Damage;
 use crate::format::index_file::PackContents;
 use crate::format::pack;
 use crate::format::snapshot::Snapshot;
 use crate::index::{self, Index};
 use crate::lock::Operation;
-use crate::read::open_blob;
 use crate::repository::Repository;
 use crate::storage::Class;
+pub use reach::Reach;
+
 use findings::{Findings, check_listing, take_pack};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub struct Report {
     pub packs: u64,
     pub bytes_read: u64,
     pub findings: Vec<Finding>,
+    /// Snapshots that cannot be restored whole, because their own file, a listing or a piece of a file is damaged or missing.
+    pub affected: Vec<Id>,
 }
 
 impl Report {
@@ -64,17 +71,15 @@ impl Report {
 impl Repository {
     /// Checks the whole repository.
     pub fn check(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Report> {
-        let _lock = self.lock_to_read(Operation::Check)?;
+        let lock = self.lock_to_read(Operation::Check)?;
         let findings = Findings::default();
         progress.phase("snapshots");
-        let snapshots = self.stored_snapshots()?;
-        for unreadable in &snapshots.unreadable {
-            findings.error(format!("a snapshot cannot be read: {}", unreadable.why));
-        }
-        let snapshots = snapshots.readable;
+        let found = self.stored_snapshots()?;
+        let snapshots = found.readable;
         progress.phase("index");
         let packs = self.readable_packs(&findings)?;
         let index = Index::of(&packs, HashSet::new());
+        let noted = self.noted_damage()?;
         self.compare_packs(&packs, &findings)?;
         progress.phase("listings");
         let roots = snapshots.iter().map(|snapshot| snapshot.tree);
@@ -90,9 +95,29 @@ impl Repository {
         if level == Level::Data {
             progress.phase("data");
             report.bytes_read = self.read_packs(&packs, &findings, progress, cancel)?;
+        } else {
+            findings.noted(&packs, &noted);
+        }
+        let damage = findings.damage();
+        if lock.is_some() {
+            findings.kept(self.note_what_was_read(level, &damage, &noted));
+        }
+        if findings.has_errors() {
+            report.affected = self.affected(&index, &snapshots, &damage, cancel)?;
+        }
+        for unreadable in found.unreadable {
+            findings.error(format!("a snapshot cannot be read: {}", unreadable.why));
+            report.affected.push(unreadable.id);
         }
         report.findings = findings.sorted();
         Ok(report)
+    }
+
+    fn note_what_was_read(&self, level: Level, damage: &Damage, noted: &Damage) -> Result<()> {
+        match level {
+            Level::Structure => self.note_damage(damage),
+            Level::Data => self.note_all_damage(damage, noted),
+        }
     }
 
     /// Is every byte of this snapshot there and right? Reads the packs' ranges that it uses.
@@ -103,9 +128,9 @@ impl Repository {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Report> {
-        let _lock = self.lock_to_read(Operation::Read)?;
+        let lock = self.lock_to_read(Operation::Read)?;
         let findings = Findings::default();
-        let index = self.current_index()?;
+        let index = self.index_to_write_by()?;
         progress.phase("listings");
         let used = self.walk_used(&index, [snapshot.tree], progress, cancel, &|id, nodes| {
             check_listing(&index, id, nodes, &findings);
@@ -127,12 +152,19 @@ impl Repository {
             packs: packs.len() as u64,
             ..Report::default()
         };
-        self.packs_exist(&packs, &findings)?;
         if level == Level::Data {
             progress.phase("data");
-            report.bytes_read = self.read_blobs(packs, &findings, progress, cancel)?;
+            report.bytes_read = self.read_blobs(packs, &index, &findings, progress, cancel)?;
+        } else {
+            self.packs_exist(&packs, &index, &findings)?;
+        }
+        if lock.is_some() {
+            findings.kept(self.note_damage(&findings.damage()));
         }
         report.findings = findings.sorted();
+        if !report.is_clean() {
+            report.affected.push(snapshot.id);
+        }
         Ok(report)
     }
 
@@ -161,14 +193,20 @@ impl Repository {
         for indexed in packs {
             let expected = pack::file_size(&indexed.blobs);
             match stored.get(&indexed.id) {
-                None => findings.error(format!(
-                    "pack {} is in the index, but not in the storage",
-                    indexed.id.short()
-                )),
-                Some(size) if *size != expected => findings.error(format!(
-                    "pack {} has {size} bytes instead of {expected}",
-                    indexed.id.short()
-                )),
+                None => findings.bad_pack(
+                    indexed.id,
+                    format!(
+                        "pack {} is in the index, but not in the storage",
+                        indexed.id.short()
+                    ),
+                ),
+                Some(size) if *size != expected => findings.bad_pack(
+                    indexed.id,
+                    format!(
+                        "pack {} has {size} bytes instead of {expected}",
+                        indexed.id.short()
+                    ),
+                ),
                 Some(_) => {}
             }
         }
@@ -182,146 +220,43 @@ impl Repository {
         Ok(())
     }
 
-    fn packs_exist(&self, packs: &[PackContents], findings: &Findings) -> Result<()> {
-        for wanted in packs {
-            if self.storage().stat(Class::Pack, &wanted.id)?.is_none() {
-                findings.error(format!("pack {} is missing", wanted.id.short()));
+    /// A pack that is gone hurts where it held the only copy.
+    fn packs_exist(&self, packs: &[PackContents], index: &Index, findings: &Findings) -> Result<()> {
+        let places = |entry: &pack::PackEntry| index.find_all(entry.kind, &entry.id);
+        let blobs = packs.iter().flat_map(|pack| &pack.blobs);
+        let there = self.which_exist(blobs.flat_map(places).map(|place| place.pack).collect())?;
+        for wanted in packs.iter().filter(|pack| !there.contains(&pack.id)) {
+            let text = format!("pack {} is missing", wanted.id.short());
+            let is_elsewhere = |entry: &pack::PackEntry| {
+                let mut places = places(entry).into_iter();
+                places.any(|place| there.contains(&place.pack))
+            };
+            if wanted.blobs.iter().all(is_elsewhere) {
+                findings.spare_pack(
+                    wanted.id,
+                    format!("{text}; all that is needed of it lies elsewhere, too"),
+                );
+            } else {
+                findings.bad_pack(wanted.id, text);
             }
         }
         Ok(())
     }
 
-    /// Every byte of these packs: name, header, each blob. How many bytes were read.
-    fn read_packs(
-        &self,
-        packs: &[PackContents],
-        findings: &Findings,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<u64> {
-        let sizes = packs.iter().map(|pack| pack::file_size(&pack.blobs)).sum();
-        progress.expect(packs.len() as u64, sizes);
-        self.spread(packs, cancel, &|pack| {
-            let bytes = match crate::read::whole_file(self.storage(), Class::Pack, &pack.id) {
-                Ok(bytes) => bytes,
-                Err(problem) => {
-                    findings.problem(&format!("pack {}", pack.id.short()), &problem);
-                    return Ok(());
-                }
-            };
-            progress.items(1);
-            progress.bytes(bytes.len() as u64);
-            self.check_pack(pack, &bytes, findings);
-            Ok(())
-        })?;
-        Ok(sizes)
-    }
-
-    fn check_pack(&self, indexed: &PackContents, bytes: &[u8], findings: &Findings) {
-        let name = indexed.id.short();
-        match pack::read_file(&self.0.key, bytes) {
-            Ok(entries) if entries == indexed.blobs => {}
-            Ok(_) => findings.error(format!(
-                "pack {name}: the index says something else than its header"
-            )),
-            Err(problem) => findings.problem(&format!("pack {name}"), &problem),
+    /// Which of these packs are stored.
+    pub(crate) fn which_exist(&self, packs: HashSet<Id>) -> Result<HashSet<Id>> {
+        /// More are not asked for one by one.
+        const FEW: usize = 50;
+        if packs.len() > FEW {
+            let stored = self.storage().list(Class::Pack)?;
+            return Ok(stored.iter().map(|found| found.id).collect());
         }
-        for entry in &indexed.blobs {
-            let range = entry.offset as usize..(entry.offset + entry.length) as usize;
-            let opened = bytes
-                .get(range)
-                .map(|sealed| open_blob(&self.0.key, entry, sealed));
-            match opened {
-                Some(Ok(_)) => {}
-                Some(Err(problem)) => findings.problem(&format!("pack {name}"), &problem),
-                None => findings.error(format!("pack {name} ends before blob {}", entry.id.short())),
+        let mut there = HashSet::new();
+        for id in packs {
+            if self.storage().stat(Class::Pack, &id)?.is_some() {
+                there.insert(id);
             }
         }
-    }
-
-    /// Only the blobs that are listed.
-    fn read_blobs(
-        &self,
-        mut packs: Vec<PackContents>,
-        findings: &Findings,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<u64> {
-        let length = |pack: &PackContents| {
-            pack.blobs
-                .iter()
-                .map(|entry| u64::from(entry.length))
-                .sum::<u64>()
-        };
-        let total = packs.iter().map(length).sum();
-        progress.expect(packs.len() as u64, total);
-        for pack in &mut packs {
-            pack.blobs.sort_unstable_by_key(|entry| entry.offset);
-        }
-        self.spread(&packs, cancel, &|pack| {
-            for run in pack.blobs.chunk_by(|a, b| a.offset + a.length == b.offset) {
-                cancel.check()?;
-                self.read_run(&pack.id, run, findings);
-            }
-            progress.items(1);
-            progress.bytes(length(pack));
-            Ok(())
-        })?;
-        Ok(total)
-    }
-
-    /// Blobs that lie one after another.
-    fn read_run(&self, pack: &Id, run: &[pack::PackEntry], findings: &Findings) {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else {
-            return;
-        };
-        let length = (last.offset + last.length - first.offset) as usize;
-        match self
-            .storage()
-            .get_range(Class::Pack, pack, u64::from(first.offset), length)
-        {
-            Ok(bytes) => {
-                for entry in run {
-                    let start = (entry.offset - first.offset) as usize;
-                    if let Err(problem) =
-                        open_blob(&self.0.key, entry, &bytes[start..start + entry.length as usize])
-                    {
-                        findings.problem(&format!("pack {}", pack.short()), &problem);
-                    }
-                }
-            }
-            Err(problem) => findings.problem(&format!("pack {}", pack.short()), &problem),
-        }
-    }
-
-    /// One pack after the other, on all threads.
-    pub(crate) fn spread(
-        &self,
-        packs: &[PackContents],
-        cancel: &Cancel,
-        work: &(dyn Fn(&PackContents) -> Result<()> + Sync),
-    ) -> Result<()> {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let failure = Mutex::new(None);
-        std::thread::scope(|scope| {
-            for _ in 0..self.0.options.threads.max(1) {
-                scope.spawn(|| {
-                    while let Some(pack) = packs.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-                    {
-                        if let Err(problem) = cancel.check().and_then(|()| work(pack)) {
-                            failure
-                                .lock()
-                                .unwrap_or_else(PoisonError::into_inner)
-                                .get_or_insert(problem);
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .map_or(Ok(()), Err)
+        Ok(there)
     }
 }

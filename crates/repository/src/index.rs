@@ -3,7 +3,8 @@
 //! Nouns: a [`Location`] is a pack and a range in it. The *loaded* part comes from index files and lies in one compact sorted array
 //! (48 bytes a blob); the *fresh* part are the blobs of packs that this process stored.
 //!
-//! Rules: one blob may lie in several packs; the first is taken, the others are there for when it is damaged. Lookups are by (kind, id).
+//! Rules: one blob may lie in several packs; the first is taken, the others are there for when it is damaged; a copy that somebody has found
+//! damaged comes last, and a writer does not count on it ([`Index::holds`]). Lookups are by (kind, id).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
@@ -12,6 +13,7 @@ use model::Result;
 
 use crate::Id;
 use crate::cache::Cache;
+use crate::damage::Damage;
 use crate::format::index_file::{self, PackContents};
 use crate::format::pack::{BlobKind, PackEntry};
 use crate::format::seal::Key;
@@ -128,6 +130,7 @@ pub(crate) struct Index {
     loaded: Loaded,
     fresh: RwLock<HashMap<(BlobKind, Id), Location>>,
     files: HashSet<Id>,
+    damage: Damage,
 }
 
 impl std::fmt::Debug for Index {
@@ -138,14 +141,22 @@ impl std::fmt::Debug for Index {
 
 impl Index {
     /// Reads all index files. Packs that rustic marked for deletion count only for blobs that lie nowhere else.
-    pub(crate) fn load(storage: &dyn Storage, key: &Key, cache: Option<&Cache>) -> Result<Self> {
+    pub(crate) fn load(
+        storage: &dyn Storage,
+        key: &Key,
+        cache: Option<&Cache>,
+        damage: Damage,
+    ) -> Result<Self> {
         let (files, packs) = load_packs(storage, key, cache)?;
         if let Some(cache) = cache {
             let known: HashSet<Id> = packs.iter().map(|pack| pack.id).collect();
             cache.keep_only(Class::Index, |id| files.contains(id));
             cache.keep_only(Class::Pack, |id| known.contains(id));
         }
-        Ok(Index::of(&packs, files))
+        Ok(Index {
+            damage,
+            ..Index::of(&packs, files)
+        })
     }
 
     /// The index of these packs.
@@ -154,7 +165,13 @@ impl Index {
             loaded: Loaded::new(packs),
             fresh: RwLock::default(),
             files,
+            damage: Damage::default(),
         }
+    }
+
+    /// What is known to be damaged.
+    pub(crate) fn damage(&self) -> &Damage {
+        &self.damage
     }
 
     /// The index files that this view was made from.
@@ -162,8 +179,14 @@ impl Index {
         &self.files
     }
 
+    /// Is there a place for it, sound or not?
     pub(crate) fn contains(&self, kind: BlobKind, id: &Id) -> bool {
         self.loaded.find(kind, id).next().is_some() || self.fresh(kind, id).is_some()
+    }
+
+    /// Is there a copy of which nobody has found that it is damaged? Only then need a writer not store it.
+    pub(crate) fn holds(&self, kind: BlobKind, id: &Id) -> bool {
+        self.loaded.find(kind, id).any(|place| !self.damage.has(&place)) || self.fresh(kind, id).is_some()
     }
 
     fn fresh(&self, kind: BlobKind, id: &Id) -> Option<Location> {
@@ -176,11 +199,18 @@ impl Index {
 
     /// All places of a blob, the preferred one first.
     pub(crate) fn find_all(&self, kind: BlobKind, id: &Id) -> Vec<Location> {
-        self.loaded.find(kind, id).chain(self.fresh(kind, id)).collect()
+        let mut places: Vec<Location> = self.loaded.find(kind, id).chain(self.fresh(kind, id)).collect();
+        if !self.damage.is_empty() {
+            places.sort_by_key(|place| self.damage.has(place));
+        }
+        places
     }
 
     pub(crate) fn find(&self, kind: BlobKind, id: &Id) -> Option<Location> {
-        self.loaded.find(kind, id).next().or_else(|| self.fresh(kind, id))
+        if self.damage.is_empty() {
+            return self.loaded.find(kind, id).next().or_else(|| self.fresh(kind, id));
+        }
+        self.find_all(kind, id).into_iter().next()
     }
 
     /// A pack was stored.

@@ -3,8 +3,10 @@
 //! Nouns: a [`PrunePlan`] says which packs go and which are written anew; it is data, made without changing anything. Performing it: new
 //! packs durable, new index durable, old index gone, packs gone.
 //!
+//! *Keeper* of a used blob is the pack whose copy stays, when there are several.
+//!
 //! Rules: any error while looking (a listing, a tree, an index) ends it before the first deletion; a blob that is used but in no index
-//! ends it; a pack that became unused goes only when it is older than the grace, so that a writer that slept loses
+//! ends it; a copy goes only when that of the keeper was read and is right; a pack that became unused goes only when it is older than the grace, so that a writer that slept loses
 //! nothing; the new index is read back and compared before anything is deleted. Exclusive lock throughout. Unfinished files of killed
 //! writers go when they are older than any lock lives: whoever wrote one must have stopped by then.
 
@@ -13,10 +15,11 @@ use std::collections::{HashMap, HashSet};
 use model::{Cancel, Kind, Problem, Progress, Result};
 
 use crate::Id;
+use crate::damage::Damage;
 use crate::format::index_file::{self, PackContents};
 use crate::format::pack::{self, BlobKind, PackEntry};
 use crate::format::snapshot::Snapshot;
-use crate::index::{self, Index};
+use crate::index::Index;
 use crate::lock::{Lock, Operation, STALE_MS};
 use crate::repository::Repository;
 use crate::storage::{Class, Leftover, Stored};
@@ -25,6 +28,11 @@ use crate::write::OpenPack;
 
 #[path = "prune_perform.rs"]
 mod perform;
+#[path = "prune_view.rs"]
+mod view;
+
+pub(crate) use perform::Repacker;
+use view::View;
 
 /// Packs younger than this are not deleted for being unused.
 pub const GRACE_MS: i64 = 24 * 3600 * 1000;
@@ -55,13 +63,15 @@ pub struct PrunePlan {
     pub forgotten: Vec<Id>,
     /// Unfinished files of writers that were killed.
     pub leftovers: Vec<Leftover>,
-    /// Index files that are replaced.
+    /// Index files that are there.
     pub index_files: usize,
+    /// They are too many, or name a pack twice, and are written anew for that.
+    pub tidies_index: bool,
 }
 
 impl PrunePlan {
     pub fn is_empty(&self) -> bool {
-        self.leftovers.is_empty() && self.leaves_packs()
+        self.leftovers.is_empty() && self.leaves_packs() && !self.tidies_index
     }
 
     /// Is there something to delete that need not be written anew first?
@@ -85,15 +95,6 @@ impl PrunePlan {
     }
 }
 
-/// Everything that was looked at for a plan.
-struct View {
-    files: HashSet<Id>,
-    packs: Vec<PackContents>,
-    stored: HashMap<Id, Stored>,
-    used: Used,
-    leftovers: Vec<Leftover>,
-}
-
 impl Repository {
     /// What pruning would do now. `grace_ms` is [`GRACE_MS`] unless nobody else writes.
     pub fn plan_prune(&self, grace_ms: i64, progress: &Progress, cancel: &Cancel) -> Result<PrunePlan> {
@@ -109,97 +110,21 @@ impl Repository {
         let lock = self.lock(Operation::Prune)?;
         // A snapshot that somebody deleted must not come back after its blobs have gone.
         self.storage().settle(Class::Snapshot)?;
-        let view = self.look(progress, cancel)?;
-        let mut plan = view.plan(grace_ms, self.now_ms(), self.0.options.pack_size as u64);
-        self.perform(&view, &mut plan, &lock, progress, cancel)?;
+        let mut view = self.look(progress, cancel)?;
+        let mut plan = self.plan_by_sound_copies(&mut view, grace_ms, cancel)?;
+        let packs = self.perform(&view, &mut plan, &lock, progress, cancel)?;
         self.delete_leftovers(&plan, &lock)?;
+        self.forget_notes(&packs)?;
         self.reload_index()?;
         Ok(plan)
     }
-
-    /// Looks at everything; any doubt is an error.
-    fn look(&self, progress: &Progress, cancel: &Cancel) -> Result<View> {
-        progress.phase("snapshots");
-        let snapshots = self.all_snapshots()?;
-        progress.phase("index");
-        let (files, packs) = index::load_packs(self.storage(), &self.0.key, None)?;
-        let index = Index::of(&packs, files.clone());
-        progress.phase("listings");
-        let roots = snapshots.iter().map(|snapshot| snapshot.tree);
-        let used = self.walk_used(&index, roots, progress, cancel, &|id, nodes| {
-            nodes
-                .map(|_| ())
-                .map_err(|problem| unsure(&problem.context(format!("listing {}", id.short()))))
-        })?;
-        if let Some((kind, id)) = used.iter().find(|(kind, id)| !index.contains(*kind, id)) {
-            return Err(unsure(&crate::read::missing(*kind, id)));
-        }
-        let stored = self
-            .storage()
-            .list(Class::Pack)?
-            .into_iter()
-            .map(|found| (found.id, found))
-            .collect();
-        let view = View {
-            files,
-            packs,
-            stored,
-            used,
-            leftovers: self.storage().leftovers()?,
-        };
-        view.check_stored()?;
-        Ok(view)
-    }
-}
-
-impl Repository {
-    /// One that cannot be read still needs its data, and nobody knows which.
-    fn all_snapshots(&self) -> Result<Vec<Snapshot>> {
-        let found = self.stored_snapshots()?;
-        if let Some(gone) = found.gone.first() {
-            let problem = format!("snapshot {} is listed, but not there", gone.short());
-            return Err(unsure(&Problem::damaged(problem)));
-        }
-        let doubt = |problem: Problem| problem.context("not pruned, nothing was deleted");
-        found.all(self).map_err(doubt)
-    }
-}
-
-fn unsure(problem: &Problem) -> Problem {
-    Problem::damaged(format!("not pruned, nothing was deleted: {}", problem.message()))
-        .hint("run `cairn repository check`, then `cairn repository repair`")
 }
 
 impl View {
-    /// Every pack that holds something used must be there with its right size.
-    fn check_stored(&self) -> Result<()> {
-        for pack in &self.packs {
-            if !pack
-                .blobs
-                .iter()
-                .any(|entry| self.used.contains(&(entry.kind, entry.id)))
-            {
-                continue;
-            }
-            let size = self.stored.get(&pack.id).map(|stored| stored.size);
-            if size != Some(pack::file_size(&pack.blobs)) {
-                let what = if size.is_none() {
-                    "is missing"
-                } else {
-                    "has another size than the index says"
-                };
-                return Err(unsure(&Problem::damaged(format!(
-                    "pack {} {what}",
-                    pack.id.short()
-                ))));
-            }
-        }
-        Ok(())
-    }
-
     fn plan(&self, grace_ms: i64, now_ms: i64, pack_size: u64) -> PrunePlan {
         let mut plan = PrunePlan {
             index_files: self.files.len(),
+            tidies_index: self.is_index_untidy(),
             ..PrunePlan::default()
         };
         let is_old = |id: &Id| {
@@ -217,11 +142,10 @@ impl View {
                 plan.wait.push(*id);
             }
         }
-        let keeper = self.keepers();
         let mut partly = Vec::new();
         let mut small = Vec::new();
         for pack in &self.packs {
-            let is_kept = |entry: &&PackEntry| keeper.get(&(entry.kind, entry.id)) == Some(&pack.id);
+            let is_kept = |entry: &&PackEntry| self.keepers.get(&(entry.kind, entry.id)) == Some(&pack.id);
             let used: u64 = pack
                 .blobs
                 .iter()
@@ -232,6 +156,9 @@ impl View {
             plan.bytes_used += used;
             if used == 0 {
                 self.plan_unused(pack, &is_old, &mut plan);
+            } else if self.is_kept_although_damaged(pack) {
+                // Its only copy of something does not open, so it cannot be written anew.
+                plan.bytes_stay_unused += total - used;
             } else if pack.blobs.iter().any(|entry| entry.kind != pack.blobs[0].kind) {
                 plan.repack.push(pack.id);
                 plan.bytes_repacked += used;
@@ -273,35 +200,6 @@ impl View {
                 plan.wait.push(pack.id);
             }
         }
-    }
-
-    /// Which pack's copy of each used blob is kept: one that is full of used ones, when there is a choice.
-    fn keepers(&self) -> HashMap<(BlobKind, Id), Id> {
-        let used_part = |pack: &PackContents| {
-            let used = pack
-                .blobs
-                .iter()
-                .filter(|entry| self.used.contains(&(entry.kind, entry.id)))
-                .count();
-            (used * 1000 / pack.blobs.len().max(1), pack.id)
-        };
-        let mut packs: Vec<&PackContents> = self
-            .packs
-            .iter()
-            .filter(|pack| self.stored.contains_key(&pack.id))
-            .collect();
-        packs.sort_by_cached_key(|pack| std::cmp::Reverse(used_part(pack)));
-        let mut keepers = HashMap::new();
-        for pack in packs {
-            for entry in pack
-                .blobs
-                .iter()
-                .filter(|entry| self.used.contains(&(entry.kind, entry.id)))
-            {
-                keepers.entry((entry.kind, entry.id)).or_insert(pack.id);
-            }
-        }
-        keepers
     }
 }
 

@@ -239,7 +239,8 @@ impl Repository {
     }
 
     fn load_index(&self) -> Result<Arc<Index>> {
-        let index = Arc::new(Index::load(self.storage(), &self.0.key, self.0.cache.as_ref())?);
+        let (storage, key, cache) = (self.storage(), &self.0.key, self.0.cache.as_ref());
+        let index = Arc::new(Index::load(storage, key, cache, self.noted_damage()?)?);
         *self.0.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&index));
         Ok(index)
     }
@@ -251,6 +252,15 @@ impl Repository {
         }
         let _turn = self.turn();
         self.unchanged_index()?.map_or_else(|| self.load_index(), Ok)
+    }
+
+    /// The same for somebody who writes: what others have found damaged meanwhile counts, too.
+    pub(crate) fn index_to_write_by(&self) -> Result<Arc<Index>> {
+        let index = self.current_index()?;
+        if self.knows_all_damage(index.damage())? {
+            return Ok(index);
+        }
+        self.reload_index()
     }
 
     fn unchanged_index(&self) -> Result<Option<Arc<Index>>> {

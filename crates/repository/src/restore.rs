@@ -4,7 +4,8 @@
 //! pack and offset and spread over the threads by pack, so every pack is read once, in large ranges.
 //!
 //! Rules: the root is private to the caller, nothing in it is followed or overwritten (every file is created anew); every byte is
-//! verified before it is written; metadata comes last, of directories deepest first; runs of zeros become holes. On an
+//! verified before it is written; metadata comes last, of directories deepest first; runs of zeros become holes. What is damaged or missing
+//! in the repository stops only the entries that need it: they are not there at all, and are named ([`Unwritten`]). On any other
 //! error the caller throws the root away.
 
 mod metadata;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use model::{Cancel, FileKind, Problem, Progress, Result};
 
+use crate::damage::Damage;
 use crate::lock::Operation;
 use crate::tree::Tree;
 use order::Order;
@@ -24,29 +26,54 @@ use order::Order;
 /// What is written where: (path in the tree, path below the root). Directories before what lies in them.
 pub type Wanted = (PathBuf, PathBuf);
 
+/// An entry that was not written, because something that it needs is damaged or missing in the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// In the tree.
+    pub path: PathBuf,
+    /// Below the root, where it would be.
+    pub to: PathBuf,
+    pub why: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Materialized {
+    /// What could not be kept of entries that were written.
+    pub notes: Vec<String>,
+    pub unwritten: Vec<Unwritten>,
+}
+
 impl Tree {
-    /// Writes these entries below `into`, which is made when it is absent. Notes say what could not be kept.
+    /// Writes these entries below `into`, which is made when it is absent.
     pub fn materialize(
         &self,
         wanted: &[Wanted],
         into: &Path,
         progress: &Progress,
         cancel: &Cancel,
-    ) -> Result<Vec<String>> {
-        let _lock = self.repository.lock_to_read(Operation::Read)?;
+    ) -> Result<Materialized> {
+        let lock = self.repository.lock_to_read(Operation::Read)?;
         let tree = &self.refreshed()?;
         let order = Order::resolve(tree, wanted, into, cancel)?;
         progress.expect(order.count() as u64, order.bytes());
         make_root(into)?;
         order.make_directories()?;
         let mut notes = order.make_special(progress)?;
-        pieces::write(tree, &order, progress, cancel)?;
+        let lost = pieces::write(tree, &order, progress, cancel)?;
         order.link_copies(progress)?;
         notes.extend(order.finish_directories()?);
         notes.extend(order.notes());
         notes.sort();
         notes.dedup();
-        Ok(notes)
+        if lock.is_some() {
+            // Best effort: what is not noted for the next backup is found again by a check.
+            let _ = self.repository.note_damage(&Damage::of_blobs(&lost, &tree.index));
+        }
+        Ok(Materialized {
+            notes,
+            unwritten: order.unwritten(),
+        })
     }
 
     /// Everything below a directory of the tree, as an order that puts it below the root.
@@ -85,9 +112,15 @@ impl Tree {
         staging.push(name);
         let staging = target.with_file_name(staging);
         let wanted = self.everything_below(dir)?;
-        let restored = self
-            .materialize(&wanted, &staging, progress, cancel)
-            .and_then(|notes| {
+        let restored = self.materialize(&wanted, &staging, progress, cancel).and_then(
+            |Materialized { notes, unwritten }| {
+                if let Some(first) = unwritten.first() {
+                    let path = first.path.display();
+                    return Err(Problem::damaged(format!(
+                        "“{path}” cannot be restored: {}",
+                        first.why
+                    )));
+                }
                 let moved = rustix::fs::renameat_with(
                     rustix::fs::CWD,
                     &staging,
@@ -102,7 +135,8 @@ impl Tree {
                     )
                 })?;
                 Ok(notes)
-            });
+            },
+        );
         if restored.is_err() && staging.exists() {
             std::fs::remove_dir_all(&staging).map_err(|error| {
                 Problem::io(

@@ -32,6 +32,8 @@ pub enum Class {
     Index,
     Lock,
     Pack,
+    /// What somebody found damaged. Stock restic knows nothing of it and lets it be.
+    Damage,
 }
 
 /// One stored file.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::{Cancel, Meta, Problem, Result};
 
 use crate::Id;
+use crate::damage::{Damage, is_damage};
 use crate::format::pack::BlobKind;
 use crate::format::snapshot::Snapshot;
 use crate::format::tree::{self, Node};
@@ -130,7 +131,13 @@ impl Tree {
         if let Some(nodes) = remembered(&self.listings) {
             return Ok(nodes);
         }
-        let nodes = Arc::new(checked(tree::decode(&self.blob(BlobKind::Tree, id)?)?, id)?);
+        let json = self.blob(BlobKind::Tree, id);
+        if json.as_ref().is_err_and(is_damage) {
+            // Best effort: the next backup writes this listing again.
+            let damage = Damage::of_blobs(&[(BlobKind::Tree, *id)], &self.index);
+            let _ = self.repository.note_a_little(&damage);
+        }
+        let nodes = Arc::new(checked(tree::decode(&json?)?, id)?);
         let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
         if listings.len() >= REMEMBERED {
             listings.clear();
@@ -224,20 +231,31 @@ impl Tree {
         }
     }
 
+    /// How long each piece of a file is, also when one of them is lost; of more lost ones nobody can tell.
+    fn lengths(&self, entry: &Entry) -> Option<Vec<u64>> {
+        let find = |id| self.index.find(BlobKind::Data, id);
+        let known: Vec<Option<u64>> = entry
+            .content
+            .iter()
+            .map(|id| find(id).map(|place| u64::from(place.entry.size())))
+            .collect();
+        let rest = entry.meta.size.checked_sub(known.iter().flatten().sum())?;
+        let are_enough = known.iter().filter(|length| length.is_none()).count() <= 1;
+        are_enough.then(|| known.into_iter().map(|length| length.unwrap_or(rest)).collect())
+    }
+
     /// Does the stream hold exactly the bytes of that file? Only the stream is read: its pieces are hashed and compared with the ids.
     pub fn same_content(&self, path: &Path, stream: &mut dyn Read, cancel: &Cancel) -> Result<bool> {
         let entry = self
             .stat(path)?
             .filter(|entry| entry.meta.is_file())
             .ok_or_else(|| not_there(path))?;
+        let Some(lengths) = self.lengths(&entry) else {
+            return Ok(false);
+        };
         let mut buffer = Vec::new();
-        for id in &entry.content {
+        for (id, length) in entry.content.iter().zip(lengths) {
             cancel.check()?;
-            let location = self
-                .index
-                .find(BlobKind::Data, id)
-                .ok_or_else(|| crate::read::missing(BlobKind::Data, id))?;
-            let length = u64::from(location.entry.size());
             buffer.clear();
             let read = stream.take(length).read_to_end(&mut buffer);
             read.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;

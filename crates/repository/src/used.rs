@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, PoisonError};
 
-use model::{Cancel, Problem, Progress, Result};
+use model::{Cancel, Kind, Problem, Progress, Result};
 
 use crate::Id;
 use crate::format::pack::BlobKind;
@@ -60,6 +60,17 @@ impl Repository {
             || Ok(walk.used.into_inner().unwrap_or_else(PoisonError::into_inner)),
             Err,
         )
+    }
+}
+
+/// A listing that merely cannot be reached says nothing about any snapshot.
+pub(crate) fn storage_is_there(nodes: &Result<Vec<Node>>) -> Result<()> {
+    match nodes {
+        Err(problem) if problem.kind() == Kind::Unavailable => {
+            Err(Problem::new(Kind::Unavailable, problem.message())
+                .hint(problem.hint_text().unwrap_or("check the address and the network")))
+        }
+        _ => Ok(()),
     }
 }
 

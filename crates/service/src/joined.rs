@@ -10,7 +10,9 @@ use catalog::jobs::JobRow;
 use catalog::journal::StepRow;
 use model::{Clock, Content, Meta, Problem, Result};
 use repository::{Fate, Tree, Writer};
-use sources::{Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Recorded, Sink, Step};
+use sources::{
+    Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Recorded, Sink, Step, Unwritten,
+};
 use tokio::runtime::Handle;
 
 use crate::recover::manifest_in;
@@ -39,6 +41,11 @@ impl TreeOf {
     }
 }
 
+fn unwritten(found: repository::Unwritten) -> Unwritten {
+    let (to, why) = (found.to, found.why);
+    Unwritten { to, why }
+}
+
 impl sources::Tree for TreeOf {
     fn list(&self, dir: &Path) -> Result<Vec<Entry>> {
         Ok(self.0.list(dir)?.into_iter().map(entry).collect())
@@ -56,10 +63,10 @@ impl sources::Tree for TreeOf {
         self.0.same_content(path, stream, &cx.cancel)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
         self.0
             .materialize(&order.entries, &order.into, &cx.progress, &cx.cancel)
-            .map(|_| ())
+            .map(|done| done.unwritten.into_iter().map(unwritten).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{Kind, Problem, Result};
-use sources::{Context, Entry, Materialize, ReadSeek, Recorded, Tree};
+use sources::{Context, Entry, Materialize, ReadSeek, Recorded, Tree, Unwritten};
 
 use crate::Service;
 use crate::joined::TreeOf;
@@ -64,8 +64,12 @@ impl Tree for Watched {
         self.damage.in_result(self.tree.same_content(path, stream, cx))
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
-        self.damage.in_result(self.tree.materialize(order, cx))
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
+        let unwritten = self.damage.in_result(self.tree.materialize(order, cx))?;
+        if !unwritten.is_empty() {
+            self.damage.0.store(true, Ordering::Relaxed);
+        }
+        Ok(unwritten)
     }
 }
 

@@ -166,6 +166,14 @@ pub struct Materialize {
     pub entries: Vec<(PathBuf, PathBuf)>,
 }
 
+/// An entry that was not written, because what is stored of it is damaged or missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unwritten {
+    /// Path below `into`.
+    pub to: PathBuf,
+    pub why: String,
+}
+
 /// The tree of a backup.
 pub trait Tree: Send + Sync {
     /// Children of a directory in ascending order of their names; `""` is the root.
@@ -175,8 +183,9 @@ pub trait Tree: Send + Sync {
     /// Does this stream hold exactly the bytes of that file? Reads the stream, not the repository.
     fn same_content(&self, path: &Path, stream: &mut dyn Read, cx: &Context) -> Result<bool>;
     /// Writes many entries as files at once, in the repository's best order, in parallel, with all
-    /// their metadata, every byte verified. Never follows a link.
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()>;
+    /// their metadata, every byte verified. Never follows a link. What is damaged stops only what needs it: that is not there, and is
+    /// given back.
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>>;
 }
 
 /// What is asked for at planning.

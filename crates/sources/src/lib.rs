@@ -13,7 +13,7 @@ mod outside;
 
 pub use boundary::{
     Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Lacking, Materialize, Need, Obstacle,
-    Outcome, PartInfo, ReadSeek, Recorded, Request, Sink, Skipped, Source, Step, Tree, Wanted,
+    Outcome, PartInfo, ReadSeek, Recorded, Request, Sink, Skipped, Source, Step, Tree, Unwritten, Wanted,
 };
 pub use broken_off::{Doubt, doubts, name_of};
 

@@ -3,7 +3,7 @@
 use model::{Kind, Problem, Result};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
-use service::{Level, RecoverRequest, Service};
+use service::{Level, RecoverRequest, RepairPlan, Service};
 
 use super::arguments::{Audit, Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy, Verify};
 use super::watch::watch;
@@ -285,16 +285,33 @@ async fn repair(service: &Service, only_plan: bool, output: Output) -> Result<u8
         service.repair(only_plan, &progress, &cancel).await
     })
     .await?;
+    let list = |ids: &mut dyn Iterator<Item = String>| ids.collect::<Vec<_>>();
+    let incomplete = list(&mut plan.incomplete_snapshots.iter().map(ToString::to_string));
+    let damaged = list(&mut plan.damaged_snapshots.iter().map(|one| one.id.to_string()));
     let value = json!({
         "unreadable_index_files": plan.unreadable_index_files.len(), "missing_packs": plan.missing_packs.len(),
         "packs_added": plan.packs_added.len(), "unreadable_packs": plan.unreadable_packs.len(),
-        "damaged_packs": plan.damaged_packs.len(), "blobs_lost": plan.blobs_lost,
+        "damaged_packs": plan.damaged_packs.len(), "waiting_packs": plan.waiting_packs.len(), "blobs_lost": plan.blobs_lost,
+        "incomplete_snapshots": incomplete, "damaged_snapshots": damaged,
     });
-    output.answer(&value, || {
-        if plan.is_empty() {
-            return "nothing is broken".to_owned();
-        }
-        format!(
+    output.answer(&value, || repair_told(&plan))?;
+    Ok(code_of_skipped(incomplete.len() + damaged.len()))
+}
+
+fn repair_told(plan: &RepairPlan) -> String {
+    let mut text = String::new();
+    for id in &plan.incomplete_snapshots {
+        text.push_str(&format!(
+            "not whole: snapshot {id} lacks pieces that are nowhere\n"
+        ));
+    }
+    for one in &plan.damaged_snapshots {
+        text.push_str(&format!("not whole: {}\n", one.why));
+    }
+    if plan.is_empty() {
+        text.push_str("nothing is broken");
+    } else {
+        text.push_str(&format!(
             "{} unreadable index files, {} missing packs, {} packs found again, {} damaged packs, {} pieces lost; \
              the next backup stores again what its source still has",
             plan.unreadable_index_files.len(),
@@ -302,9 +319,15 @@ async fn repair(service: &Service, only_plan: bool, output: Output) -> Result<u8
             plan.packs_added.len(),
             plan.damaged_packs.len() + plan.unreadable_packs.len(),
             plan.blobs_lost
-        )
-    })?;
-    Ok(0)
+        ));
+    }
+    if !plan.waiting_packs.is_empty() {
+        let count = model::counted(plan.waiting_packs.len() as u64, "damaged pack", "damaged packs");
+        text.push_str(&format!(
+            "\n{count} in no index any more: the next prune removes what is old enough"
+        ));
+    }
+    text
 }
 
 async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Result<u8> {
@@ -313,7 +336,7 @@ async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Resu
         service.copy_to(&words.to, password, &progress, &cancel).await
     })
     .await?;
-    let value = json!({"snapshots": done.snapshots, "blobs": done.blobs, "bytes": done.bytes, "damaged": done.unreadable.iter().map(|one| one.id.hex()).collect::<Vec<_>>()});
+    let value = json!({"snapshots": done.snapshots, "present": done.present, "blobs": done.blobs, "bytes": done.bytes, "damaged": done.unreadable.iter().map(|one| one.id.hex()).collect::<Vec<_>>()});
     output.answer(&value, || {
         let mut text: String = done
             .unreadable
@@ -325,9 +348,17 @@ async fn copy(service: &Service, words: &RepositoryCopy, output: Output) -> Resu
             done.snapshots,
             size(done.bytes)
         ));
+        if done.present > 0 {
+            text.push_str(&format!("; {} were there already", done.present));
+        }
         text
     })?;
-    Ok(code_of_skipped(done.unreadable.len()))
+    let is_nothing_there = done.snapshots + done.present == 0 && !done.unreadable.is_empty();
+    Ok(if is_nothing_there {
+        1
+    } else {
+        code_of_skipped(done.unreadable.len())
+    })
 }
 
 pub(crate) async fn audit(service: &Service, words: &Audit, output: Output) -> Result<u8> {

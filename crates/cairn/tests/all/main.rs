@@ -16,6 +16,7 @@ mod archives;
 mod broken_off;
 mod broken_off_anywhere;
 mod consent;
+mod damage;
 mod demo;
 mod doors;
 mod folder;

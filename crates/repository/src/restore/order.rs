@@ -4,19 +4,32 @@ use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{Cancel, FileKind, Problem, Progress, Result};
 use rustix::fs::{CWD, Mode};
 
-use super::{Wanted, is_special, metadata};
+use super::{Unwritten, Wanted, is_special, metadata};
 use crate::Id;
+use crate::damage::is_damage;
 use crate::tree::{Entry, Tree};
 
 /// A regular file to be written.
 pub(super) struct Target {
     pub(super) path: PathBuf,
+    /// Below the root.
+    to: PathBuf,
     pub(super) entry: Entry,
+}
+
+impl Target {
+    pub(super) fn unwritten(&self, why: &str) -> Unwritten {
+        Unwritten {
+            path: self.entry.path.clone(),
+            to: self.to.clone(),
+            why: why.to_owned(),
+        }
+    }
 }
 
 pub(super) struct Order {
@@ -24,9 +37,18 @@ pub(super) struct Order {
     special: Vec<Target>,
     pub(super) files: Vec<Target>,
     /// (number of the file, further name of it)
-    copies: Vec<(usize, PathBuf)>,
+    copies: Vec<(usize, Target)>,
+    /// (number of the link or fifo, further name of it)
+    special_copies: Vec<(usize, Target)>,
     notes: Mutex<Vec<String>>,
+    /// Files that cannot be written, by number, and why.
+    failed: Mutex<HashMap<usize, String>>,
+    /// Entries that cannot even be looked up.
+    unfound: Vec<Unwritten>,
 }
+
+/// Names of the same file find each other by device and inode.
+type Linked = HashMap<(u64, u64), usize>;
 
 impl Order {
     pub(super) fn resolve(tree: &Tree, wanted: &[Wanted], into: &Path, cancel: &Cancel) -> Result<Self> {
@@ -35,49 +57,50 @@ impl Order {
             special: Vec::new(),
             files: Vec::new(),
             copies: Vec::new(),
+            special_copies: Vec::new(),
             notes: Mutex::default(),
+            failed: Mutex::default(),
+            unfound: Vec::new(),
         };
-        let mut linked: HashMap<(u64, u64), usize> = HashMap::new();
+        let (mut linked, mut linked_special) = (Linked::new(), Linked::new());
         for (from, to) in wanted {
             cancel.check()?;
-            let entry = tree
-                .stat(from)?
-                .ok_or_else(|| Problem::not_found(format!("“{}” is not in this backup", from.display())))?;
-            let target = Target {
-                path: below(into, to)?,
-                entry,
-            };
-            let meta = &target.entry.meta;
-            if meta.is_dir() {
-                order.dirs.push(target);
-            } else if is_special(&meta.kind) {
-                order.special.push(target);
-            } else {
-                let is_linked = meta.links > 1 && meta.inode != 0;
-                let first = is_linked.then(|| {
-                    *linked
-                        .entry((meta.device, meta.inode))
-                        .or_insert(order.files.len())
-                });
-                match first {
-                    // The same inode with other content cannot be the same file.
-                    Some(number)
-                        if order
-                            .files
-                            .get(number)
-                            .is_some_and(|first| first.entry.content == target.entry.content) =>
-                    {
-                        order.copies.push((number, target.path));
-                    }
-                    _ => order.files.push(target),
+            let path = below(into, to)?;
+            let entry = match tree.stat(from) {
+                Err(problem) if is_damage(&problem) => {
+                    order.unfound.push(Unwritten {
+                        path: from.clone(),
+                        to: to.clone(),
+                        why: problem.message().to_owned(),
+                    });
+                    continue;
                 }
+                found => found?.ok_or_else(|| {
+                    Problem::not_found(format!("“{}” is not in this backup", from.display()))
+                })?,
+            };
+            let to = to.clone();
+            let target = Target { path, to, entry };
+            let kind = &target.entry.meta.kind;
+            if target.entry.meta.is_dir() {
+                order.dirs.push(target);
+            } else if is_special(kind) {
+                let can_be_linked = matches!(kind, FileKind::Symlink { .. } | FileKind::Fifo);
+                let linked = can_be_linked.then_some(&mut linked_special);
+                place(target, linked, &mut order.special, &mut order.special_copies);
+            } else {
+                place(target, Some(&mut linked), &mut order.files, &mut order.copies);
             }
         }
         Ok(order)
     }
 
     pub(super) fn count(&self) -> usize {
-        self.dirs.len() + self.special.len() + self.files.len() + self.copies.len()
+        self.dirs.len()
+            + self.special.len()
+            + self.files.len()
+            + self.copies.len()
+            + self.special_copies.len()
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -127,8 +150,15 @@ impl Order {
     }
 
     pub(super) fn link_copies(&self, progress: &Progress) -> Result<()> {
-        for (number, path) in &self.copies {
-            let first = &self.files[*number].path;
+        let failed = self.failed();
+        let files = self
+            .copies
+            .iter()
+            .filter(|(number, _)| !failed.contains_key(number));
+        let files = files.map(|(number, copy)| (&self.files[*number], copy));
+        let special = self.special_copies.iter();
+        let special = special.map(|(number, copy)| (&self.special[*number], copy));
+        for (Target { path: first, .. }, Target { path, .. }) in files.chain(special) {
             fs::hard_link(first, path).map_err(|error| {
                 Problem::io(
                     format!("cannot link {} to {}", path.display(), first.display()),
@@ -138,6 +168,50 @@ impl Order {
             progress.items(1);
         }
         Ok(())
+    }
+
+    fn failed(&self) -> MutexGuard<'_, HashMap<usize, String>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file cannot be written; the first reason is the one that is told.
+    pub(super) fn fail(&self, number: usize, why: &str) {
+        self.failed().entry(number).or_insert_with(|| why.to_owned());
+    }
+
+    pub(super) fn has_failed(&self, number: usize) -> bool {
+        self.failed().contains_key(&number)
+    }
+
+    /// What was begun of files that failed goes.
+    pub(super) fn remove_failed(&self) -> Result<()> {
+        for number in self.failed().keys() {
+            let path = &self.files[*number].path;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Problem::io(
+                        format!("cannot remove the unfinished {}", path.display()),
+                        error,
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// In the order of their paths.
+    pub(super) fn unwritten(&self) -> Vec<Unwritten> {
+        let failed = self.failed();
+        let files = failed
+            .iter()
+            .map(|(number, why)| self.files[*number].unwritten(why));
+        let copies = self.copies.iter();
+        let copies = copies.filter_map(|(number, copy)| Some(copy.unwritten(failed.get(number)?)));
+        let mut unwritten: Vec<Unwritten> = files.chain(copies).collect();
+        unwritten.extend(self.unfound.iter().cloned());
+        unwritten.sort_by(|a, b| (&a.path, &a.to).cmp(&(&b.path, &b.to)));
+        unwritten
     }
 
     /// Deepest first: a change inside a directory changes its time.
@@ -168,6 +242,28 @@ impl Order {
             .iter()
             .enumerate()
             .map(|(number, file)| (number, file.entry.content.as_slice()))
+    }
+}
+
+/// Among those that are made, or among the further names of one of them.
+fn place(
+    target: Target,
+    linked: Option<&mut Linked>,
+    made: &mut Vec<Target>,
+    copies: &mut Vec<(usize, Target)>,
+) {
+    let meta = &target.entry.meta;
+    let is_linked = meta.links > 1 && meta.inode != 0;
+    let first = linked
+        .filter(|_| is_linked)
+        .map(|linked| *linked.entry((meta.device, meta.inode)).or_insert(made.len()));
+    // The same inode with other content cannot be the same file.
+    let is_same = |first: &&Target| {
+        (&first.entry.content, &first.entry.meta.kind) == (&target.entry.content, &meta.kind)
+    };
+    match first {
+        Some(number) if made.get(number).as_ref().is_some_and(is_same) => copies.push((number, target)),
+        _ => made.push(target),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Fills files from packs, many packs at a time.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Mutex;
@@ -11,6 +12,7 @@ use model::{Cancel, Problem, Progress, Result};
 use super::metadata::{self, Restorer};
 use super::order::{Order, Target};
 use crate::Id;
+use crate::damage::is_damage;
 use crate::format::pack::{BlobKind, PackEntry};
 use crate::index::Location;
 use crate::read::{missing, open_blob};
@@ -50,12 +52,19 @@ struct Work<'a> {
     restorer: Restorer,
     stopped: AtomicBool,
     failure: Mutex<Option<Problem>>,
+    lost: Mutex<HashSet<(BlobKind, Id)>>,
 }
 
-pub(super) fn write(tree: &Tree, order: &Order, progress: &Progress, cancel: &Cancel) -> Result<()> {
-    let work = Work::plan(tree, order, progress, cancel)?;
+/// Blobs that could not be read are given back; the files that need them are left out.
+pub(super) fn write(
+    tree: &Tree,
+    order: &Order,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<HashSet<(BlobKind, Id)>> {
+    let work = Work::plan(tree, order, progress, cancel);
     for (number, content) in order.contents() {
-        if content.is_empty() {
+        if content.is_empty() && !order.has_failed(number) {
             work.finish_file(number, &create(&order.files[number])?)?;
         }
     }
@@ -66,21 +75,26 @@ pub(super) fn write(tree: &Tree, order: &Order, progress: &Progress, cancel: &Ca
         }
     });
     let failure = work.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-    failure.map_or_else(|| cancel.check(), Err)
+    failure.map_or_else(|| cancel.check(), Err)?;
+    order.remove_failed()?;
+    Ok(work.lost.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl<'a> Work<'a> {
-    fn plan(tree: &'a Tree, order: &'a Order, progress: &'a Progress, cancel: &'a Cancel) -> Result<Self> {
+    fn plan(tree: &'a Tree, order: &'a Order, progress: &'a Progress, cancel: &'a Cancel) -> Self {
         let mut numbers = std::collections::HashMap::new();
         let mut packs = Vec::new();
         let mut pieces = Vec::new();
         for (file, content) in order.contents() {
+            let places = match places(tree, &order.files[file], content) {
+                Ok(places) => places,
+                Err(problem) => {
+                    order.fail(file, problem.message());
+                    continue;
+                }
+            };
             let mut at = 0;
-            for (number, id) in content.iter().enumerate() {
-                let Location { pack, entry } = tree
-                    .index
-                    .find(BlobKind::Data, id)
-                    .ok_or_else(|| missing(BlobKind::Data, id))?;
+            for (number, Location { pack, entry }) in places.into_iter().enumerate() {
                 let pack = *numbers.entry(pack).or_insert_with(|| {
                     packs.push(pack);
                     packs.len() as u32 - 1
@@ -102,7 +116,6 @@ impl<'a> Work<'a> {
                 });
                 at += u64::from(entry.size());
             }
-            check_size(&order.files[file], at)?;
         }
         pieces.sort_unstable_by_key(|piece| (piece.pack, piece.offset, piece.file, piece.at));
         let ends = pieces.chunk_by(|a, b| a.pack == b.pack).scan(0, |start, run| {
@@ -117,7 +130,7 @@ impl<'a> Work<'a> {
             .collect();
         let stopped = AtomicBool::new(false);
         let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
-        Ok(Work {
+        Work {
             tree,
             order,
             packs,
@@ -130,7 +143,8 @@ impl<'a> Work<'a> {
             restorer: Restorer::this(),
             stopped,
             failure,
-        })
+            lost: Mutex::default(),
+        }
     }
 
     fn run(&self) {
@@ -190,15 +204,27 @@ impl<'a> Work<'a> {
             let opened = sealed
                 .and_then(|sealed| open_blob(&self.tree.repository.0.key, &entry(piece, id), sealed).ok());
             // Damaged here, or the pack is gone: another pack may hold it, and if none does, that says why.
-            let plain = match opened {
-                Some(plain) => plain,
-                None => self.tree.blob(BlobKind::Data, &id)?,
+            let plain = match opened.map_or_else(|| self.tree.blob(BlobKind::Data, &id), Ok) {
+                Err(problem) if is_damage(&problem) => {
+                    self.give_up(same, id, &problem);
+                    continue;
+                }
+                plain => plain?,
             };
             for piece in same {
                 self.put(piece, &plain, open)?;
             }
         }
         Ok(())
+    }
+
+    /// The files that need this blob cannot be written; all others can.
+    fn give_up(&self, pieces: &[Piece], id: Id, problem: &Problem) {
+        for piece in pieces {
+            self.order.fail(piece.file as usize, problem.message());
+        }
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.insert((BlobKind::Data, id));
     }
 
     fn put(&self, piece: &Piece, plain: &[u8], open: &mut Option<(u32, File)>) -> Result<()> {
@@ -247,6 +273,19 @@ fn entry(piece: &Piece, id: Id) -> PackEntry {
         length,
         plain_length,
     }
+}
+
+/// Where the pieces of a file lie.
+fn places(tree: &Tree, target: &Target, content: &[Id]) -> Result<Vec<Location>> {
+    let place = |id| {
+        tree.index
+            .find(BlobKind::Data, id)
+            .ok_or_else(|| missing(BlobKind::Data, id))
+    };
+    let places = content.iter().map(place).collect::<Result<Vec<Location>>>()?;
+    let size = places.iter().map(|place| u64::from(place.entry.size())).sum();
+    check_size(target, size)?;
+    Ok(places)
 }
 
 fn check_size(target: &Target, size: u64) -> Result<()> {

@@ -48,6 +48,7 @@ fn folder(class: Class) -> &'static str {
         Class::Index => "index",
         Class::Lock => "locks",
         Class::Pack => "data",
+        Class::Damage => "damaged",
     }
 }
 

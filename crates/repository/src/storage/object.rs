@@ -1,7 +1,7 @@
 //! A repository in an S3 bucket.
 //!
 //! Names are those of the folder layout below a prefix. Creation is conditional (`If-None-Match`), large files go up in parts, requests are
-//! retried for a while, a length that does not fit is an error. Credentials come from the environment (`AWS_…`), never from the
+//! retried for a while (a server that is dead is told soon, see `patience`), a length that does not fit is an error. Credentials come from the environment (`AWS_…`), never from the
 //! address.
 
 mod address;
@@ -16,7 +16,8 @@ use model::{Kind, Problem, Result};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{
-    GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart,
+    ClientOptions, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig,
+    WriteMultipart,
 };
 use tokio::runtime::Runtime;
 
@@ -25,7 +26,7 @@ pub use patience::Patience;
 use super::{Class, Storage, Stored};
 use crate::Id;
 use address::Address;
-use patience::{has_status, wrong_answer};
+use patience::{Pulse, has_status, wrong_answer};
 
 /// Larger files go up in parts.
 const AT_ONCE: u64 = 16 << 20;
@@ -33,6 +34,7 @@ const AT_ONCE: u64 = 16 << 20;
 /// A bucket, and a prefix in it.
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
+    pulse: Arc<Pulse>,
     prefix: Path,
     location: String,
     patience: Patience,
@@ -67,8 +69,6 @@ impl Bucket {
             .is_some_and(|endpoint| endpoint.starts_with("http://"));
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(&parsed.bucket)
-            .with_client_options(patience.client().with_allow_http(plain_http))
-            .with_retry(patience.retry())
             // Every server knows how to delete one thing, and repeating that is harmless.
             .with_disable_bulk_delete(true);
         if let Some(endpoint) = &parsed.endpoint {
@@ -83,13 +83,17 @@ impl Bucket {
         if std::env::var_os("AWS_REGION").is_none() && std::env::var_os("AWS_DEFAULT_REGION").is_none() {
             builder = builder.with_region("us-east-1");
         }
-        let store = builder
-            .build()
-            .map_err(|error| Problem::invalid(format!("cannot use {address}: {error}")))?;
-        Bucket::over(Arc::new(store), &parsed.prefix, address, *patience)
-    }
-
-    fn over(store: Arc<dyn ObjectStore>, prefix: &str, location: &str, patience: Patience) -> Result<Self> {
+        let build = |client: ClientOptions, retry: RetryConfig| -> Result<Arc<dyn ObjectStore>> {
+            let builder = builder.clone();
+            let client = client.with_allow_http(plain_http);
+            let built = builder.with_client_options(client).with_retry(retry).build();
+            let store = built.map_err(|error| Problem::invalid(format!("cannot use {address}: {error}")))?;
+            Ok(Arc::new(store))
+        };
+        let store = build(patience.client(), patience.retry())?;
+        let prefix = Path::from(parsed.prefix);
+        let asked = build(patience.probing_client(), Patience::no_retry())?;
+        let pulse = Pulse::new(asked, prefix.clone().join("config"), *patience);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("storage")
@@ -98,9 +102,10 @@ impl Bucket {
             .map_err(|error| Problem::io("cannot start the threads of the storage", error))?;
         Ok(Bucket {
             store,
-            prefix: Path::from(prefix),
-            location: location.to_owned(),
-            patience,
+            pulse: Arc::new(pulse),
+            prefix,
+            location: address.to_owned(),
+            patience: *patience,
             runtime: Some(runtime),
         })
     }
@@ -116,9 +121,11 @@ impl Bucket {
     {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         let (store, patience) = (Arc::clone(&self.store), self.patience);
+        let pulse = Arc::clone(&self.pulse);
         if let Some(runtime) = &self.runtime {
             runtime.spawn(async move {
-                let answer = patience.insist(|| ask(Arc::clone(&store))).await;
+                let asked = patience.insist(|| ask(Arc::clone(&store)));
+                let answer = pulse.watch(asked).await;
                 // The receiver waits until it is answered.
                 let _ = send.send(answer);
             });
@@ -147,6 +154,7 @@ impl Bucket {
             Class::Index => "index",
             Class::Lock => "locks",
             Class::Pack => "data",
+            Class::Damage => "damaged",
         };
         self.prefix.clone().join(name)
     }

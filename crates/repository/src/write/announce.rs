@@ -244,7 +244,7 @@ impl Announcer {
 /// A listing that is ready already is written by a worker, unless it is the parent's.
 fn pass_on(shared: &Shared, ready: Option<Ready>, jobs: &Sender<Job>) -> Result<()> {
     let Some(ready) = ready else { return Ok(()) };
-    if worker::is_known(&ready) {
+    if worker::is_known(shared, &ready) {
         return worker::write_listings(shared, Some(ready));
     }
     shared.begin();

@@ -32,7 +32,7 @@ impl BlobWriter {
     }
 
     pub(crate) fn has(&self, kind: BlobKind, id: &Id) -> bool {
-        self.shared.index.contains(kind, id)
+        self.shared.index.holds(kind, id)
     }
 
     pub(crate) fn blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<()> {
@@ -47,6 +47,14 @@ impl BlobWriter {
         self.shared.check()?;
         self.shared.save_index(true)?;
         self.shared.repository.commit(&self.shared.lock, snapshot)
+    }
+
+    /// Commits nothing, but what was written is in the index, for whoever needs it next.
+    pub(crate) fn give_up(mut self) -> Result<()> {
+        self.shared.send_rest()?;
+        self.end();
+        self.shared.check()?;
+        self.shared.save_index(true)
     }
 
     fn end(&mut self) {

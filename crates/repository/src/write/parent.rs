@@ -48,5 +48,5 @@ pub(super) fn is_unchanged(shared: &Shared, old: &Node, meta: &Meta) -> bool {
         && old
             .content
             .iter()
-            .all(|id| shared.index.contains(BlobKind::Data, id))
+            .all(|id| shared.index.holds(BlobKind::Data, id))
 }

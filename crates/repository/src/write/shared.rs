@@ -92,7 +92,7 @@ impl Shared {
         Ok(Shared {
             repository: repository.clone(),
             lock,
-            index: repository.current_index()?,
+            index: repository.index_to_write_by()?,
             progress: progress.clone(),
             packer: Packer::new(repository.0.options.threads, repository.0.options.pack_size),
             counts: Counts::default(),
@@ -189,7 +189,7 @@ impl Shared {
 
     /// True for the first who asks: the blob is not in the repository, and nobody else is about to store it.
     pub(super) fn claim(&self, kind: BlobKind, id: &Id) -> bool {
-        !self.index.contains(kind, id)
+        !self.index.holds(kind, id)
             && lock(&self.claimed[usize::from(id.as_bytes()[0]) % SHARDS]).insert((kind, *id))
     }
 

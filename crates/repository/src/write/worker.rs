@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 use model::{Content, Result};
 
-use super::assembly::{Ready, Slot};
+use super::assembly::{Known, Ready, Slot};
 use super::feeder::{Looked, StreamState, Streamed, is_gone, open_file};
 use super::sealer::Sealer;
 use super::shared::{Announced, Shared, lock};
@@ -258,11 +258,11 @@ fn filled(mut node: Node, content: Vec<Id>, size: u64, looked: Option<Looked>) -
 }
 
 /// Is it, entry by entry, the parent's listing?
-pub(super) fn is_known(ready: &Ready) -> bool {
-    ready
-        .known
-        .as_ref()
-        .is_some_and(|known| *known.nodes == ready.nodes)
+pub(super) fn is_known(shared: &Shared, ready: &Ready) -> bool {
+    // It may have been read from a cache or a second copy while what lies in the repository is damaged.
+    let is_the_same =
+        |known: &Known| *known.nodes == ready.nodes && shared.index.holds(BlobKind::Tree, &known.tree);
+    ready.known.as_ref().is_some_and(is_the_same)
 }
 
 pub(super) fn write_listings(shared: &Shared, ready: Option<Ready>) -> Result<()> {
@@ -290,7 +290,7 @@ fn listings(shared: &Shared, sealer: &mut Sealer, mut ready: Option<Ready>) -> R
 
 fn listing(shared: &Shared, sealer: &mut Sealer, ready: &Ready) -> Result<Id> {
     match &ready.known {
-        Some(known) if *known.nodes == ready.nodes => Ok(known.tree),
+        Some(known) if is_known(shared, ready) => Ok(known.tree),
         _ => sealer.blob(shared, BlobKind::Tree, &tree::encode(&ready.nodes)?),
     }
 }

@@ -26,6 +26,7 @@ fn bucket(server: &Server, total: Duration, request: Duration) -> Arc<dyn Storag
         request,
         total,
         pause: Duration::from_millis(1),
+        ..Patience::default()
     };
     Arc::new(Bucket::open_patiently(&address, &settings, &patience).unwrap())
 }
@@ -187,4 +188,89 @@ fn wrong_credentials_are_told_at_once() {
             .is_some_and(|hint| hint.contains("AWS_ACCESS_KEY_ID"))
     );
     assert!(server.faults() <= 2, "asking again does not help");
+}
+
+/// So little patience that a test need not wait.
+fn hasty(address: &str) -> Arc<dyn Storage> {
+    let settings = [("access_key_id", "test"), ("secret_access_key", "test")];
+    let patience = Patience {
+        silence: Duration::from_millis(50),
+        probe: Duration::from_secs(2),
+        ..Patience::default()
+    };
+    let address = format!("s3:{address}/bucket/prefix");
+    Arc::new(Bucket::open_patiently(&address, &settings, &patience).unwrap())
+}
+
+#[test]
+fn a_dead_server_is_told_within_half_a_minute() {
+    let usual = Patience::default();
+    assert!(
+        usual.silence + usual.probe < DEADLINE * 2 / 3,
+        "and there is time left to clean up"
+    );
+    // Takes connections, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = (silent.local_addr().unwrap(), silent);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for address in [
+        format!("http://{}", silent.0),
+        format!("http://{nobody}"),
+        // Addresses for documentation: nobody ever answers, or the network says so at once.
+        "http://192.0.2.1:9".to_owned(),
+        "http://nowhere.invalid".to_owned(),
+    ] {
+        let began = Instant::now();
+        let problem = open(&hasty(&address)).unwrap_err();
+        assert_eq!(problem.kind(), Kind::Unavailable, "{problem}");
+        assert!(problem.message().contains("does not answer"), "{problem}");
+        assert!(problem.message().contains(&address), "{problem}");
+        assert!(problem.hint_text().is_some_and(|hint| hint.contains("network")));
+        assert!(began.elapsed() < DEADLINE, "{problem}");
+    }
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_is_told_once_and_the_rest_ends_soon() {
+    let server = Server::start();
+    let patient = bucket(&server, PASSES, PASSES);
+    let first = write(&create(&patient), None, &sample::files(1), 1).unwrap();
+    let key = open(&patient).unwrap().master_key().clone();
+    let opened =
+        || Repository::open_with_key(hasty(&server.address), key.clone(), sample::options()).unwrap();
+    let (reader, writer) = (opened(), opened());
+    server.plan(Some(Plan {
+        fault: Fault::Silent,
+        often: Often::Always,
+        only: &[],
+    }));
+    let began = Instant::now();
+    is_told(&server, began, read(&reader, &first));
+    is_told(&server, began, write(&writer, None, &sample::files(2), 2));
+    server.plan(None);
+    write(&writer, None, &sample::files(2), 3).unwrap();
+    assert_eq!(
+        all_snapshots_read(&open(&patient).unwrap()),
+        2,
+        "what answers again is used again"
+    );
+}
+
+#[test]
+fn a_slow_server_that_is_alive_is_waited_for() {
+    let server = Server::start();
+    let patient = bucket(&server, PASSES, PASSES);
+    let first = write(&create(&patient), None, &sample::files(1), 1).unwrap();
+    let key = open(&patient).unwrap().master_key().clone();
+    let repository = Repository::open_with_key(hasty(&server.address), key, sample::options()).unwrap();
+    server.plan(Some(Plan {
+        fault: Fault::SlowUntilAskedTwice,
+        often: Often::OncePerMethod,
+        only: &["GET /bucket/prefix/data"],
+    }));
+    assert_eq!(read(&repository, &first).unwrap(), sample::files(1));
+    assert_eq!(server.faults(), 1);
 }

@@ -7,8 +7,11 @@
 
 mod bucket;
 mod cache;
+mod copying;
 mod crash;
+mod damage;
 mod damaged;
+mod duplicates;
 mod format_files;
 mod format_pack;
 mod format_restic;

@@ -24,6 +24,7 @@ fn keeps_the_contract(storage: &dyn Storage) {
         Class::Index,
         Class::Lock,
         Class::Pack,
+        Class::Damage,
     ] {
         assert_eq!(storage.list(class).unwrap(), [], "{class:?}");
         assert_eq!(storage.get(class, &id).unwrap_err().kind(), Kind::NotFound);

@@ -11,7 +11,7 @@ mod seen_as;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use model::{MANIFEST_FILE, Manifest, Problem, Reason, Result, nearest};
+use model::{Kind, MANIFEST_FILE, Manifest, Mode, Problem, Reason, Result, nearest};
 use sources::{Context, Recorded, Source, Tree, Wanted};
 
 use super::Target;
@@ -33,7 +33,16 @@ pub(super) struct Aim {
 
 /// What is wanted, found in the backup and in the target.
 fn aim(target: &Target, source: &dyn Source, tree: Watched, wanted: &Wanted, cx: Context) -> Result<Aim> {
-    let recorded = tree.recorded()?;
+    let recorded = match tree.recorded() {
+        // What deletes nothing need not know what the backup was made without.
+        Err(problem) if problem.kind() == Kind::Damaged && wanted.mode == Mode::Merge => Recorded::default(),
+        Err(problem) if problem.kind() == Kind::Damaged => {
+            return Err(problem.context("nobody knows what this backup was made without").hint(
+                "with --mode merge, which deletes nothing, everything of it that is whole can be restored",
+            ));
+        }
+        other => other?,
+    };
     let mut wanted = Wanted {
         paths: insides(&wanted.paths)?,
         ..wanted.clone()
@@ -122,7 +131,7 @@ fn meant_parts(wanted: &Wanted, held: &[String]) -> Vec<String> {
 }
 
 /// As people write paths: with or without `/` or `./` in front. The root is everything.
-fn insides(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(super) fn insides(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let paths = paths
         .iter()
         .map(|path| inside(path))

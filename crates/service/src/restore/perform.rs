@@ -1,12 +1,11 @@
 //! Carries a restore out, step by step; those that an earlier run of the same job has done are not done again.
 //!
-//! Order: its plan still counts, and what was approved is still so → the backup is whole → hooks and guard hold the target still → safety backup and drift, or, when an earlier run did those, what was changed since it was broken off → apply → compare → the target is let go, whatever
+//! Order: its plan still counts, and what was approved is still so → something of what is wanted is whole → hooks and guard hold the target still → safety backup and drift, or, when an earlier run did those, what was changed since it was broken off → apply → compare → the target is let go, whatever
 //! happened. A target that was stopped for it has changed by stopping (a game server saves its world): then the plan is computed anew, the safety
 //! backup of the stopped target stands behind it, and the outcome says what was different.
 
 use catalog::jobs::JobRow;
 use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress, Result};
-use repository::Level;
 use sources::{Context, Hold, Journal, Outcome, Request, Source};
 
 use super::safety::named;
@@ -60,10 +59,8 @@ impl Run<'_> {
             return Err(problem);
         }
         self.begin_under_approval().await?;
-        self.progress.phase("verifying the backup");
-        self.service
-            .verify_snapshot(&self.order.snapshot, Level::Structure, self.progress, self.cancel)
-            .await?;
+        self.progress.phase("looking at the backup");
+        self.check_reach().await?;
         let Target::Source(id) = &self.order.target else {
             return self.held().await;
         };
@@ -253,15 +250,23 @@ fn report(job: &str, plan: Plan, safety_backup: Option<String>, outcome: Outcome
     }
     let unmet = |text: &String| format!("not as in the backup: {text}");
     warnings.extend(left.unmet.iter().take(20).map(unmet));
-    let verified = left.items.is_empty() && left.unsaved.is_empty() && left.unmet.is_empty();
+    warnings.extend(left.damaged.iter().cloned());
+    let differs = [&left.unmet, &left.damaged].iter().any(|texts| !texts.is_empty());
+    let verified = left.items.is_empty() && left.unsaved.is_empty() && !differs;
     let state = if verified && warnings.is_empty() {
         "succeeded"
     } else {
         "warning"
     };
+    // What was skipped is not counted as done.
+    let done = if outcome.skipped.is_empty() {
+        plan.draft.counts()
+    } else {
+        outcome.applied
+    };
     let counts = Counts {
         keep: plan.draft.keep,
-        ..plan.draft.counts()
+        ..done
     };
     Restored {
         job: job.to_owned(),

@@ -10,11 +10,13 @@ use std::path::PathBuf;
 
 use catalog::sources::SourceRow;
 use model::{
-    BackupId, Cancel, Draft, Item, Kind, Lacks, Mode, Plan, Problem, Progress, Reason, Result, Unsaved,
+    Action, BackupId, Cancel, Draft, Item, Kind, Lacks, Mode, Plan, Problem, Progress, Reason, Result,
+    Unsaved,
 };
 use repository::Level;
 use sources::Wanted;
 
+use super::aim::insides;
 use super::perform::Run;
 use super::{Target, place};
 use crate::Service;
@@ -146,6 +148,42 @@ impl Service {
 }
 
 impl Run<'_> {
+    /// Is there anything to restore? Asked before anything is stopped or changed. What is damaged of it stops only what needs it,
+    /// and is named when it comes to it.
+    pub(super) async fn check_reach(&self) -> Result<()> {
+        let repository = self.service.opened().await?;
+        let id = repository::Id::parse(&self.order.snapshot)?;
+        let (wanted, progress, cancel) = (
+            self.order.wanted.clone(),
+            self.progress.clone(),
+            self.cancel.clone(),
+        );
+        let look = move || {
+            let snapshot = repository.snapshot(&id)?;
+            let mut paths = insides(&wanted.paths)?;
+            if paths.is_empty() {
+                let tree = repository.tree(&snapshot)?;
+                // A folder that is backed up as a whole is not named in its tree.
+                let parts = wanted.parts.iter().map(PathBuf::from);
+                paths = parts
+                    .filter(|part| !matches!(tree.stat(part), Ok(None)))
+                    .collect();
+            }
+            repository.reach(&snapshot, &paths, &progress, &cancel)
+        };
+        let reach = self.service.blocking(look).await?;
+        if reach.lost.is_some() {
+            self.service.note_loss(&self.order.snapshot, Loss::Pieces).await?;
+        }
+        match reach.lost {
+            Some(why) if !reach.is_something_whole => Err(Problem::damaged(format!(
+                "nothing of what was asked for can be restored: {why}"
+            ))
+            .hint("nothing was changed; `cairn verify --all` shows which backups are whole")),
+            _ => Ok(()),
+        }
+    }
+
     /// What would be replaced or deleted is backed up first, and that backup verified.
     pub(super) async fn safety_backup(&self, plan: &Plan) -> Result<Option<Safety>> {
         if plan.draft.is_empty() {
@@ -161,6 +199,12 @@ impl Run<'_> {
                 Ok(None)
             }
             (Err(problem), _) if problem.kind() == Kind::Cancelled => Err(problem),
+            // A repository that cannot be written can still be restored from, where there is nothing to be saved.
+            (Err(problem), None) if self.only_creates_in_a_folder(plan) => {
+                let told = format!("no safety backup, and none is needed: nothing is there yet; {problem}");
+                self.service.log(&self.job.id, "info", &told).await;
+                Ok(None)
+            }
             (Err(problem), _) => {
                 let hint = problem
                     .hint_text()
@@ -169,6 +213,12 @@ impl Run<'_> {
                 Err(problem.context("no safety backup could be made").hint(hint))
             }
         }
+    }
+
+    /// A folder that is no source, in which nothing that is there is touched.
+    fn only_creates_in_a_folder(&self, plan: &Plan) -> bool {
+        let mut items = plan.draft.items.iter();
+        matches!(self.order.target, Target::Dir(_)) && items.all(|item| item.action == Action::Create)
     }
 
     async fn make_safety(&self) -> Result<Safety> {

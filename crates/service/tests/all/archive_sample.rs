@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use model::{FileKind, Meta, Problem, Result, Timestamp, Xattr};
 use service::archive::{Exported, Format, Limits, Unpacked, export, import};
-use sources::{Context, Entry, Materialize, ReadSeek, Tree};
+use sources::{Context, Entry, Materialize, ReadSeek, Tree, Unwritten};
 
 /// A tree that is nowhere but here.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,7 @@ impl Tree for MemoryTree {
         Ok(self.0.get(path).is_some_and(|(_, ours)| *ours == bytes))
     }
 
-    fn materialize(&self, _: &Materialize, _: &Context) -> Result<()> {
+    fn materialize(&self, _: &Materialize, _: &Context) -> Result<Vec<Unwritten>> {
         Err(Problem::internal("not needed here"))
     }
 }

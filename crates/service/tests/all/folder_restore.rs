@@ -12,7 +12,8 @@ use repository::storage::Memory;
 use repository::{Options, Repository, SnapshotMeta};
 use sources::folder::{Folder, FolderSettings};
 use sources::{
-    Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Request, Sink, Source, Step, Tree, Wanted,
+    Context, Entry, Journal, Lacking, Materialize, Need, ReadSeek, Request, Sink, Source, Step, Tree,
+    Unwritten, Wanted,
 };
 
 /// A repository's tree that fails from a chosen call on, as if the process had died there.
@@ -65,11 +66,11 @@ impl Tree for Breaking {
         self.tree.same_content(path, stream, &cx.cancel)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
         self.call()?;
         self.tree
             .materialize(&order.entries, &order.into, &cx.progress, &cx.cancel)
-            .map(|_| ())
+            .map(|_| Vec::new())
     }
 }
 

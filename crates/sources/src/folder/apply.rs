@@ -6,9 +6,11 @@
 //!
 //! Rules: everything new is written, verified and durable before the first thing is moved; the target is untouched when staging fails or is
 //! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
+//! What the tree could not give whole is left as it is there, with everything below it, and is named; the journal keeps which that is.
 
 mod swap;
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ use super::metadata::apply_to_folder;
 use super::plan::free_bytes;
 use super::staging::{Staging, check_mounts, kept_time, put_back_time, time_of};
 use super::{Folder, Part};
-use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree};
+use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree, Unwritten};
 
 /// Kept free beyond what is written.
 const MARGIN: u64 = 16 << 20;
@@ -125,15 +127,21 @@ impl<'a> Swap<'a> {
             // The run that recorded it may have ended before it had cleaned up.
             return self.clean_up(&self.time_after(time)?).map(|()| outcome);
         }
+        let known = journal.find(&key("unwritten"));
+        let mut unwritten = known.map_or_else(Vec::new, |step| unwritten_of(&step.data));
         // Somebody may have tidied it away since.
         if !is_staged || !self.staging.is_there() {
-            self.stage().inspect_err(|_| {
+            let was_known = known.is_some();
+            unwritten = self.stage().inspect_err(|_| {
                 // The target is untouched; what was staged is worth nothing.
                 let _ = fs::remove_dir_all(&self.staging.dir);
                 if self.staging.is_inside {
                     put_back_time(&self.part.root, &time);
                 }
             })?;
+            if was_known || !unwritten.is_empty() {
+                journal.record(&key("unwritten"), true, json!(unwritten))?;
+            }
             journal.record(&key("staged"), true, time.clone())?;
             if self.cx.cancel.is_cancelled() {
                 journal.record(&key("staged"), false, Value::Null)?;
@@ -142,7 +150,7 @@ impl<'a> Swap<'a> {
             self.cx.cancel.check()?;
         }
         journal.changing()?;
-        let outcome = self.swap()?;
+        let outcome = self.swap(&unwritten)?;
         self.finish_folders()?;
         journal.record(&key("finished"), true, json!(outcome))?;
         self.clean_up(&self.time_after(time)?).map(|()| outcome)
@@ -164,8 +172,8 @@ impl<'a> Swap<'a> {
         }
     }
 
-    /// Writes everything that will come.
-    fn stage(&self) -> Result<()> {
+    /// Writes everything that will come, and gives back what could not be written whole.
+    fn stage(&self) -> Result<Vec<Unwritten>> {
         self.cx.progress.phase("staging");
         if self.staging.is_there() {
             fs::remove_dir_all(&self.staging.dir)
@@ -195,14 +203,25 @@ impl<'a> Swap<'a> {
                 .create(&dir)
                 .map_err(io("cannot make", &dir))?;
         }
-        self.tree.materialize(
+        let unwritten = self.tree.materialize(
             &Materialize {
                 into: self.staging.dir.join("new"),
                 entries,
             },
             self.cx,
         )?;
-        self.make_durable()
+        self.make_durable().map(|()| unwritten)
+    }
+
+    /// Paths that could not be written, and why: they stay as they are, with all that would make room for them.
+    fn hindered<'u>(&self, unwritten: &'u [Unwritten]) -> HashMap<&Path, &'u str> {
+        let numbered: HashMap<PathBuf, &Unwritten> =
+            unwritten.iter().map(|one| (one.to.clone(), one)).collect();
+        let found = self.steps.iter().filter_map(|step| {
+            let one = numbered.get(Path::new(&step.number.to_string()))?;
+            Some((step.path.as_path(), one.why.as_str()))
+        });
+        found.collect()
     }
 
     fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
@@ -236,8 +255,9 @@ impl<'a> Swap<'a> {
     }
 
     /// Moves the old away and the new into place, item by item; each move is idempotent.
-    fn swap(&self) -> Result<Outcome> {
+    fn swap(&self, unwritten: &[Unwritten]) -> Result<Outcome> {
         let mut outcome = Outcome::default();
+        let hindered = self.hindered(unwritten);
         self.cx.progress.phase("swapping");
         if self.part.root.symlink_metadata().is_err() && self.part.tree == Path::new("") {
             // A new folder to unpack into has no item of its own in the plan.
@@ -247,16 +267,25 @@ impl<'a> Swap<'a> {
         for step in &self.steps {
             disturb_if_asked(&step.number.to_string(), self.cx);
             self.check_cancel(&outcome)?;
-            match self.change(step)? {
-                None => outcome.applied.add(step.action),
-                Some(left) => outcome.skipped.push(Skipped {
-                    name: format!("{}/{}", self.part.name, step.path.display()),
-                    why: left.why().to_owned(),
-                }),
+            if let Some(why) = step.path.ancestors().find_map(|path| hindered.get(path)) {
+                self.leave(
+                    step,
+                    format!("cannot be restored, and stays as it is: {why}"),
+                    &mut outcome,
+                );
+            } else if let Some(left) = self.change(step)? {
+                self.leave(step, left.why().to_owned(), &mut outcome);
+            } else {
+                outcome.applied.add(step.action);
             }
             self.cx.progress.items(1);
         }
         Ok(outcome)
+    }
+
+    fn leave(&self, step: &Step, why: String, outcome: &mut Outcome) {
+        let name = format!("{}/{}", self.part.name, step.path.display());
+        outcome.skipped.push(Skipped { name, why });
     }
 
     /// Truthful: from here on the target is neither the old nor the new.
@@ -328,6 +357,11 @@ pub(super) fn remove_staging(staging: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// As the journal has it.
+fn unwritten_of(data: &Value) -> Vec<Unwritten> {
+    Vec::deserialize(data).unwrap_or_default()
 }
 
 /// Read-only folders that were moved away would resist their removal.

@@ -4,8 +4,8 @@
 //! one file decide; contents only when asked for. What the ignore rules leave out is neither counted nor deleted. A fingerprint of what is
 //! there goes into every item that would touch something.
 //!
-//! What stays whatever the backup holds (`stays`): what cannot be looked into, and what the backup was made without. What could not be
-//! read by a safety backup is named in the draft; asked to, the plan leaves it alone.
+//! What stays whatever the backup holds (`stays`): what cannot be looked into, what the backup was made without, and a folder whose listing in the
+//! backup is damaged, with everything in it. What could not be read by a safety backup is named in the draft; asked to, the plan leaves it alone.
 
 mod compare;
 
@@ -105,8 +105,8 @@ type Backup = BTreeMap<PathBuf, Entry>;
 impl Comparison<'_> {
     fn plan(&self, folder: &Folder, draft: &mut Draft) -> Result<()> {
         let (living, walked) = self.living(folder)?;
-        let backup = self.backup()?;
         let (mut stays, mut notes) = (Stays::default(), Notes::default());
+        let backup = self.backup(&mut stays, draft)?;
         self.keep_unseen(&walked, &backup, &mut stays, &mut notes, draft);
         self.keep_what_was_lacking(&living, &backup, &mut stays, &mut notes);
         let mut changes = self.changes(&living, &backup, &stays, draft)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use model::{Content, Kind, Meta, Mode, Problem, Result};
-use sources::{Context, Entry, Lacking, Materialize, Need, ReadSeek, Sink, Source, Tree};
+use sources::{Context, Entry, Lacking, Materialize, Need, ReadSeek, Sink, Source, Tree, Unwritten};
 use testkit::conformance::Worlds;
 use testkit::memory::{Breach, MemoryJournal, MemorySink, MemoryTree, Moment};
 
@@ -42,7 +42,7 @@ impl Tree for Huge {
         self.0.same_content(path, stream, cx)
     }
 
-    fn materialize(&self, _order: &Materialize, _cx: &Context) -> Result<()> {
+    fn materialize(&self, _order: &Materialize, _cx: &Context) -> Result<Vec<Unwritten>> {
         Err(Problem::internal("something was written after all"))
     }
 }
@@ -90,7 +90,7 @@ impl Tree for CancelledLate {
         self.0.same_content(path, stream, cx)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
         let done = self.0.materialize(order, cx);
         self.1.cancel();
         done

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use model::{Meta, Problem, Result};
-use sources::{Context, Entry, Materialize, ReadSeek, Tree};
+use sources::{Context, Entry, Materialize, ReadSeek, Tree, Unwritten};
 
 use super::journal::Breach;
 use super::written;
@@ -106,8 +106,8 @@ impl Tree for MemoryTree {
         Ok(*living == *self.node(path)?.bytes)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
-        written::write(&|path| self.node(path), order, cx)
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
+        written::write(&|path| self.node(path), order, cx).map(|()| Vec::new())
     }
 }
 
@@ -170,7 +170,7 @@ impl Tree for WatchedTree {
         self.tree.same_content(path, stream, cx)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
         self.call()?;
         self.tree.materialize(order, cx)
     }

@@ -56,9 +56,9 @@ pub(crate) enum RepositoryCommand {
     Prune(RepositoryPrune),
     /// Show sizes, counts and what deduplication saves
     Stats,
-    /// Rebuild the index from the packs and set damaged packs aside
+    /// Rebuild the index from the packs, set damaged packs aside, and name what is lost. Exit 3 when a backup lacks something
     Repair(RepositoryRepair),
-    /// Copy all backups to another repository
+    /// Copy all backups to another repository. What is damaged is left out and named: exit 3, or 1 when nothing could be copied
     Copy(RepositoryCopy),
 }
 

@@ -38,7 +38,13 @@ impl Disk {
     pub(super) fn find_leftovers(&self) -> Result<Vec<Leftover>> {
         let mut found = Vec::new();
         self.look_for_leftovers(&self.root, &|target| target == "config", &mut found)?;
-        for class in [Class::Key, Class::Snapshot, Class::Index, Class::Lock] {
+        for class in [
+            Class::Key,
+            Class::Snapshot,
+            Class::Index,
+            Class::Lock,
+            Class::Damage,
+        ] {
             self.look_for_leftovers(&self.root.join(folder(class)), &is_id, &mut found)?;
         }
         for dir in sub_folders(&self.root.join(folder(Class::Pack)))? {

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Torn,
     /// No answer, until the client gives up.
     Silent,
+    /// The right answer, after somebody has looked twice whether the config is there.
+    SlowUntilAskedTwice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ struct State {
     plan: Option<Plan>,
     hit: HashSet<String>,
     faults: usize,
+    looks: usize,
 }
 
 pub(crate) struct Server {
@@ -86,6 +89,7 @@ impl Server {
         state.plan = plan;
         state.hit.clear();
         state.faults = 0;
+        state.looks = 0;
     }
 
     /// How many requests met the fault of the present plan.
@@ -107,6 +111,7 @@ impl State {
             Often::OncePerMethod => method,
             _ => line,
         };
+        self.looks += usize::from(line.starts_with("HEAD") && line.contains("/config"));
         let is_due = is_meant && (plan.often == Often::Always || self.hit.insert(key.to_owned()));
         self.faults += usize::from(is_due);
         is_due.then_some(plan.fault)
@@ -179,6 +184,9 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) -> std::io::Result<()>
     let request = read(&mut connection, &head)?;
     if fault == Some(Fault::Silent) {
         return std::io::copy(&mut connection, &mut std::io::sink()).map(|_| ());
+    }
+    while fault == Some(Fault::SlowUntilAskedTwice) && state.lock().unwrap().looks < 2 {
+        std::thread::yield_now();
     }
     let (status, headers, body) = match fault {
         Some(Fault::Status(status)) => (

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use model::Result;
-use sources::{Context, Entry, Materialize, ReadSeek, Tree};
+use sources::{Context, Entry, Materialize, ReadSeek, Tree, Unwritten};
 
 pub(super) struct SeenAs {
     tree: Box<dyn Tree>,
@@ -81,7 +81,7 @@ impl Tree for SeenAs {
         self.tree.same_content(&self.own(path), stream, cx)
     }
 
-    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<()> {
+    fn materialize(&self, order: &Materialize, cx: &Context) -> Result<Vec<Unwritten>> {
         let entries = order.entries.iter();
         let order = Materialize {
             into: order.into.clone(),

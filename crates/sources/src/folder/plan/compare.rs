@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use model::{Action, Draft, Meta, Mode, Problem, Result};
+use model::{Action, Draft, Kind, Meta, Mode, Problem, Result};
 
 use super::super::beneath::open_living;
 use super::super::items::is_as_then;
@@ -114,7 +114,8 @@ impl Comparison<'_> {
         self.wanted.mode == Mode::Merge && is_folder && !entry.meta.is_dir() && is_filled()
     }
 
-    pub(super) fn backup(&self) -> Result<Backup> {
+    /// What the backup holds. A folder of which nobody knows what it held stays as it is.
+    pub(super) fn backup(&self, stays: &mut Stays, draft: &mut Draft) -> Result<Backup> {
         let mut found = Backup::new();
         let top = self.tree.stat(&self.part.tree)?.ok_or_else(|| {
             Problem::not_found(format!("the backup holds no part “{}”", self.part.name))
@@ -126,12 +127,24 @@ impl Comparison<'_> {
         let mut open = vec![self.part.tree.clone()];
         while let Some(dir) = open.pop() {
             self.cx.cancel.check()?;
-            for entry in self.tree.list(&dir)? {
-                let relative = entry
-                    .path
-                    .strip_prefix(&self.part.tree)
-                    .unwrap_or(&entry.path)
-                    .to_path_buf();
+            let within = |path: &Path| path.strip_prefix(&self.part.tree).unwrap_or(path).to_path_buf();
+            let listed = match self.tree.list(&dir) {
+                Err(problem) if problem.kind() == Kind::Damaged && dir != self.part.tree => {
+                    let told = format!(
+                        "{}: what was in this folder cannot be restored, and stays as it is: {}",
+                        dir.display(),
+                        problem.message()
+                    );
+                    draft.warnings.push(told.clone());
+                    draft.damaged.push(told);
+                    found.remove(&within(&dir));
+                    stays.fix(&within(&dir), "its listing in the backup is damaged");
+                    continue;
+                }
+                other => other?,
+            };
+            for entry in listed {
+                let relative = within(&entry.path);
                 let (chosen, above) = (self.is_chosen(&relative), self.is_above_a_chosen(&relative));
                 if self.rules.leaves_out(&relative, entry.meta.is_dir()) || !(chosen || above) {
                     continue;
