@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{Cancel, Progress};
-use repository::storage::{Class, Memory, Storage};
+use repository::storage::{Class, Storage};
 use repository::{Id, Level, RepairPlan, Report, Repository, Snapshot};
 
 use crate::oracle::{back_up, on_disk, restic, run};
