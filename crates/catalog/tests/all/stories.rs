@@ -208,12 +208,7 @@ fn backup(id: &str, created: i64) -> BackupRow {
         job: Some("j".into()),
         state: "ok".into(),
         warnings: "[]".into(),
-        lacks: 0,
-        suspicion: String::new(),
-        accepted: None,
-        hurt: 0,
-        amounts: "{}".into(),
-        ignored: "[]".into(),
+        ..BackupRow::default()
     }
 }
 
