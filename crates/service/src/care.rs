@@ -2,10 +2,11 @@
 
 use catalog::audit::AuditRow;
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
-use repository::{Copied, GRACE_MS, PrunePlan, RepairPlan, Repository, Stats};
+use repository::{Copied, GRACE_MS, Level, PrunePlan, RepairPlan, Repository, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
+use crate::verify::Loss;
 use crate::work::Order;
 
 /// Entries of the audit log that are looked at together.
@@ -82,7 +83,14 @@ impl Service {
         let plan = self.with_repository(progress, cancel, move |repository, progress, cancel| {
             repository.prune(grace, progress, cancel)
         });
-        let plan = plan.await?;
+        let plan = match plan.await {
+            Err(problem) if problem.kind() == Kind::Damaged => {
+                // Which backups that is of is remembered, too.
+                self.check_all(Level::Structure, progress, cancel).await?;
+                return Err(problem);
+            }
+            other => other?,
+        };
         self.take_room_back();
         let detail = format!("{} bytes freed", plan.bytes_freed);
         self.audit("repository.prune", &self.repository_address(), &detail)
@@ -100,6 +108,9 @@ impl Service {
             }
         });
         let plan = plan.await?;
+        for id in &plan.incomplete_snapshots {
+            self.note_loss(&id.hex(), Loss::Pieces).await?;
+        }
         if !only_plan {
             self.audit(
                 "repository.repair",

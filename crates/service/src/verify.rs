@@ -103,7 +103,7 @@ impl Loss {
     }
 }
 
-/// What was read of the repository: the findings, the snapshots that there are, and those that cannot be restored whole.
+/// What was read of the repository: the findings, the snapshots that there are, and those of the readable ones that cannot be restored whole.
 struct Seen {
     report: Report,
     snapshots: Snapshots,
@@ -114,14 +114,9 @@ struct Seen {
 fn look(repository: &Repository, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Seen> {
     let report = repository.check(level, progress, cancel)?;
     let snapshots = repository.readable_snapshots()?;
-    let mut affected = HashSet::new();
-    if !report.is_clean() {
-        for snapshot in &snapshots.readable {
-            if !repository.verify(snapshot, level, progress, cancel)?.is_clean() {
-                affected.insert(snapshot.id.hex());
-            }
-        }
-    }
+    let readable: HashSet<String> = snapshots.readable.iter().map(|found| found.id.hex()).collect();
+    let affected = report.affected.iter().map(|id| id.hex());
+    let affected = affected.filter(|id| readable.contains(id)).collect();
     Ok(Seen {
         report,
         snapshots,
@@ -249,7 +244,12 @@ impl Service {
     }
 
     /// With how many of the catalog's backups are there.
-    async fn check_all(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<(Checked, u64)> {
+    pub(crate) async fn check_all(
+        &self,
+        level: Level,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<(Checked, u64)> {
         // Rows first: what is listed later than its row was written is in the list.
         let rows = self.catalog.list_backups(None, i64::MAX).await?;
         let seen = self.with_repository(progress, cancel, move |repository, progress, cancel| {
