@@ -201,13 +201,13 @@ impl Repository {
         };
         // One that stands in no index was never asked about, so its bytes are looked at in any case.
         let is_whole = (!must_read && indexed.is_some()) || self.is_whole(&found.id)?;
-        if !is_whole {
-            looked.set_aside(contents, indexed.is_some());
-        } else {
+        if is_whole {
             if indexed != Some(&contents) {
                 looked.plan.packs_added.push(found.id);
             }
             looked.whole.push(contents);
+        } else {
+            looked.set_aside(contents, indexed.is_some());
         }
         Ok(())
     }

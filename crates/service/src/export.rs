@@ -93,7 +93,8 @@ impl Service {
             cx.progress
                 .expect(row.files.unsigned_abs(), row.bytes.unsigned_abs());
             let snapshot = row.snapshot.clone();
-            let work = async move {
+            // Boxed: reading a tree and packing it in one future are large.
+            let work = Box::pin(async move {
                 self.with_tree(&snapshot, move |tree| {
                     cx.progress.phase("exporting");
                     let passphrase = request.passphrase.as_deref();
@@ -103,7 +104,7 @@ impl Service {
                     Ok(exported)
                 })
                 .await
-            };
+            });
             async move { value(done(job, row.id, format, work.await?)) }
         })
         .await

@@ -12,6 +12,7 @@ mod perform;
 mod safety;
 mod stored;
 mod undo;
+mod unsaved;
 mod uploaded;
 
 pub(crate) use going_on::{closed, is_resumable, left_by, superseded_by};
@@ -159,7 +160,7 @@ impl Service {
             .draft(&target, &backup.snapshot, &wanted, progress, cancel)
             .await?;
         if request.without_safety.is_some() {
-            safety::warn_of_loss(&mut draft);
+            unsaved::warn_of_loss(&mut draft);
         }
         let now = self.now_ms();
         let plan = Plan {
@@ -280,7 +281,7 @@ impl Service {
             );
         }
         if request.without_safety.is_none() {
-            safety::check_no_loss(&plan.draft)?;
+            unsaved::check_no_loss(&plan.draft)?;
         }
         let gated = self.check_gates(request, plan, target).await?;
         let order = Order::Restore(RestoreOrder {

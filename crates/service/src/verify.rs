@@ -115,7 +115,7 @@ fn look(repository: &Repository, level: Level, progress: &Progress, cancel: &Can
     let report = repository.check(level, progress, cancel)?;
     let snapshots = repository.readable_snapshots()?;
     let readable: HashSet<String> = snapshots.readable.iter().map(|found| found.id.hex()).collect();
-    let affected = report.affected.iter().map(|id| id.hex());
+    let affected = report.affected.iter().map(Id::hex);
     let affected = affected.filter(|id| readable.contains(id)).collect();
     Ok(Seen {
         report,

@@ -186,7 +186,7 @@ fn an_export_never_overwrites_a_file_of_cairn_itself_nor_one_that_it_was_not_tol
         "repository/config",
     ] {
         for force in [&["--force"][..], &[]] {
-            let words = ["--json", "export", "latest", "-o", own];
+            let words = ["--json", "export", "latest", "--format", "tar.gz", "-o", own];
             let run = instance.run(&[&words, force].concat());
             assert!(
                 run.code == 20 || (own.starts_with("to-") && run.code == 1),
@@ -196,7 +196,8 @@ fn an_export_never_overwrites_a_file_of_cairn_itself_nor_one_that_it_was_not_tol
             );
         }
     }
-    instance.fails(1, &["export", "latest", "-o", "to-nothing-yet"]);
+    let to_a_link = ["export", "latest", "--format", "tar.gz", "-o", "to-nothing-yet"];
+    instance.fails(1, &to_a_link);
     assert!(!instance.data().join("new").exists());
     assert_eq!(
         (

@@ -169,10 +169,17 @@ fn the_next_backup_of_a_source_heals_what_was_found_damaged() {
     assert_eq!(instance.run(&["verify", "latest"]).code, 1);
     let check = instance.run(&["--json", "repository", "check"]);
     assert_eq!(check.code, 1, "what was found once is told by every check");
-    let snapshot = instance.ok(&["list"])[0]["snapshot"].clone();
-    assert_eq!(check.json()["affected"], serde_json::json!([snapshot]));
+    let backup = instance.ok(&["list"])[0]["id"].clone();
+    assert_eq!(check.json()["affected"][0]["id"], backup);
+    assert_eq!(check.json()["affected"].as_array().map(Vec::len), Some(1));
     instance.ok(&["backup", "world"]);
     assert_eq!(instance.run(&["verify", "latest"]).code, 0);
+    let first = backup.as_str().unwrap();
+    assert_eq!(
+        instance.run(&["verify", first]).code,
+        0,
+        "the older one is whole again, too"
+    );
     let repair = instance.ok(&["repository", "repair"]);
     assert_eq!(
         (repair["damaged_packs"].as_u64(), repair["blobs_lost"].as_u64()),
@@ -200,7 +207,7 @@ fn copying_a_damaged_repository_says_what_was_left_out() {
     let run = copy();
     assert_eq!(run.code, 1, "nothing could be copied: {}{}", run.out, run.err);
     for number in 0..COUNT {
-        fs::write(world.join(format!("f{number}")), format!("other {number}")).unwrap();
+        fs::write(world.join(format!("f{number}")), noise(COUNT + number)).unwrap();
     }
     instance.ok(&["backup", "world"]);
     let run = copy();

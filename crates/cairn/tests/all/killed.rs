@@ -248,7 +248,7 @@ fn what_is_due_and_queued_is_done_once_for_cron() {
 fn what_killed_jobs_left_is_removed_by_the_next_command_that_works() {
     for next in [
         &["backup", "world"][..],
-        &["export", "latest", "-o", "out.tar"],
+        &["export", "latest", "-o", "out.tar.gz"],
         &["serve", "--once"],
     ] {
         let instance = Instance::new();

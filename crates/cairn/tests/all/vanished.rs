@@ -124,7 +124,7 @@ fn the_first_command_after_it_vanished_sees_it_whichever_it_is() {
         instance.run(&words);
         let run = instance.run(&["list"]);
         assert_eq!(run.code, 0);
-        assert!(run.out.contains("missing"), "{words:?}: {}", run.out);
+        assert!(run.out.contains("MISSING"), "{words:?}: {}", run.out);
         assert!(run.err.contains("is missing"), "{words:?}: {}", run.err);
     }
 }

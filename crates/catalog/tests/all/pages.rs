@@ -116,9 +116,9 @@ async fn grant_all(catalog: &Catalog) {
 
 impl Script {
     /// With no more states than rows of this kind can be in.
-    fn on(&self, shelf: Shelf) -> Script {
+    fn on(&self, kind: Shelf) -> Script {
         let fold = |row: &Row| Row {
-            state: row.state % shelf.states(),
+            state: row.state % kind.states(),
             ..row.clone()
         };
         let happening = |happening: &Happening| match happening {
@@ -127,7 +127,7 @@ impl Script {
         };
         Script {
             rows: self.rows.iter().map(fold).collect(),
-            state: self.state.map(|state| state % shelf.states()),
+            state: self.state.map(|state| state % kind.states()),
             happenings: self.happenings.iter().map(happening).collect(),
             ..self.clone()
         }

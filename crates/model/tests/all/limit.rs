@@ -82,7 +82,9 @@ fn what_is_not_good_lets_nothing_go_and_takes_no_place_but_is_counted_when_one_i
     for at in [1, 3] {
         five[at].good = false;
     }
-    five.iter_mut().for_each(|held| held.verified = true);
+    for held in &mut five {
+        held.verified = true;
+    }
     let two = limit(2, WhenFull::Rotate);
     let ids = |held: &[Held]| held.iter().map(|held| held.id).collect::<Vec<_>>();
     assert_eq!(

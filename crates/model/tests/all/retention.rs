@@ -251,7 +251,9 @@ proptest! {
         backups.retain(|held| held.created < NOW);
         let one = backups[at % backups.len()].id;
         backups.retain(|held| held.good || held.id == one);
-        backups.iter_mut().for_each(|held| held.verified = false);
+        for held in &mut backups {
+            held.verified = false;
+        }
         let newest = backups.iter().max_by_key(|held| (held.created, held.id)).map(|held| held.id);
         let is_gone = |is_good: bool| {
             let changed: Vec<Held> = backups.iter().map(|held| Held { good: is_good || held.id != one, ..held.clone() }).collect();

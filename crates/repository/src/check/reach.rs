@@ -47,7 +47,7 @@ impl Repository {
         let begin = begin(&self.tree(snapshot)?, paths)?;
         let is_something_whole = AtomicBool::new(begin.is_something_whole);
         let lost = Mutex::new(begin.lost);
-        let lose = |why: String| {
+        let note_lost = |why: String| {
             lost.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .get_or_insert(why);
@@ -55,7 +55,7 @@ impl Repository {
         let used = self.walk_used(&index, begin.listings, progress, cancel, &|id, nodes| {
             storage_is_there(&nodes)?;
             match nodes {
-                Err(problem) => lose(format!("listing {}: {}", id.short(), problem.message())),
+                Err(problem) => note_lost(format!("listing {}: {}", id.short(), problem.message())),
                 Ok(nodes) => {
                     if nodes
                         .iter()
@@ -79,7 +79,7 @@ impl Repository {
             if places.any(|place| there.contains(&place.pack) && !index.damage().has(&place)) {
                 is_something_whole.store(true, Relaxed);
             } else {
-                lose(format!("piece {} of a file is damaged or missing", id.short()));
+                note_lost(format!("piece {} of a file is damaged or missing", id.short()));
             }
         }
         Ok(Reach {

@@ -28,5 +28,6 @@ mod read;
 mod sample;
 mod sizes;
 mod storage;
+mod unread;
 mod vanished;
 mod write;

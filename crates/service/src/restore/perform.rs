@@ -8,7 +8,7 @@ use catalog::jobs::JobRow;
 use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress, Result};
 use sources::{Context, Hold, Journal, Outcome, Request, Source};
 
-use super::safety::named;
+use super::unsaved::named;
 use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP, Target};
 use crate::Service;
 use crate::joined::JournalOf;

@@ -96,7 +96,7 @@ fn what_is_far_smaller_is_told_of_and_found_by_its_state() {
                 .map(|backup: BackupView| backup.id)
                 .collect()
         };
-        assert_eq!(page("suspicious").await, [small.id.clone()]);
+        assert_eq!(page("suspicious").await, std::slice::from_ref(&small.id));
         assert_eq!(page("ok").await.len(), 1);
         assert_eq!(page("incomplete").await, Vec::<String>::new());
         let seen = house.service.check_source("world").await.unwrap();
@@ -280,7 +280,8 @@ fn damage_that_a_restore_comes_upon_is_remembered() {
         let (_, second, pack) = two(&house).await;
         fs::remove_file(house.world().join("noise")).unwrap();
         flip(&pack);
-        house.restore(&second.id).await.unwrap_err();
+        let done = house.restore(&second.id).await.unwrap();
+        assert_eq!((done.state.as_str(), done.verified), ("warning", false));
         assert!(states(&house).await.contains(&"damaged".to_owned()));
         let verified = house
             .service
