@@ -208,13 +208,24 @@ fn an_export_never_overwrites_a_file_of_cairn_itself_nor_one_that_it_was_not_tol
     );
     instance.ok(&["doctor"]);
     // What somebody else has called like an unfinished file stays as it is.
-    for name in ["mine", "mine.part"] {
+    for name in ["mine.tar.gz", "mine.tar.gz.part"] {
         fs::write(instance.path(name), b"mine").unwrap();
     }
-    instance.fails(1, &["export", "latest", "-o", "mine"]);
-    instance.fails(20, &["export", "latest", "-o", "/dev/null", "--force"]);
-    assert_eq!(fs::read(instance.path("mine")).unwrap(), b"mine");
-    instance.ok(&["export", "latest", "-o", "mine", "--force"]);
-    assert_ne!(fs::read(instance.path("mine")).unwrap(), b"mine");
-    assert_eq!(fs::read(instance.path("mine.part")).unwrap(), b"mine");
+    instance.fails(1, &["export", "latest", "-o", "mine.tar.gz"]);
+    instance.fails(
+        20,
+        &[
+            "export",
+            "latest",
+            "--format",
+            "zip",
+            "-o",
+            "/dev/null",
+            "--force",
+        ],
+    );
+    assert_eq!(fs::read(instance.path("mine.tar.gz")).unwrap(), b"mine");
+    instance.ok(&["export", "latest", "-o", "mine.tar.gz", "--force"]);
+    assert_ne!(fs::read(instance.path("mine.tar.gz")).unwrap(), b"mine");
+    assert_eq!(fs::read(instance.path("mine.tar.gz.part")).unwrap(), b"mine");
 }
