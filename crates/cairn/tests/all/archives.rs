@@ -207,6 +207,13 @@ fn an_export_never_overwrites_a_file_of_cairn_itself_nor_one_that_it_was_not_tol
         before
     );
     instance.ok(&["doctor"]);
+}
+
+#[test]
+fn an_export_overwrites_only_what_it_was_told_to_and_nothing_beside_it() {
+    let instance = Instance::new();
+    instance.make_world();
+    instance.ok(&["backup", "./world"]);
     // What somebody else has called like an unfinished file stays as it is.
     for name in ["mine.tar.gz", "mine.tar.gz.part"] {
         fs::write(instance.path(name), b"mine").unwrap();
