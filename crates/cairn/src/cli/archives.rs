@@ -77,9 +77,9 @@ pub(crate) async fn export(service: &Service, words: Export, output: Output) -> 
     part.keep()?;
     output.answer(&answer(&done, &path), || {
         format!(
-            "{}  {} files, {} in {}",
+            "{}  {}, {} in {}",
             path.display(),
-            done.files,
+            model::counted(done.files, "file", "files"),
             size(done.written),
             duration(done.seconds)
         )

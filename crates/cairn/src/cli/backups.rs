@@ -38,10 +38,10 @@ pub(crate) fn made(done: &BackupDone, output: Output) -> Result<u8> {
     let backup = &done.backup;
     output.answer(&json!(done), || {
         format!(
-            "{}  {}  {} files, {} ({} new) in {}",
+            "{}  {}  {}, {} ({} new) in {}",
             short(&backup.id),
             backup.source,
-            backup.files,
+            model::counted(backup.files, "file", "files"),
             size(backup.bytes),
             size(backup.added_bytes),
             duration(backup.seconds)

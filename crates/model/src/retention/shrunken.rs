@@ -90,7 +90,7 @@ pub fn shrunken(new: &Extent, good: &[Extent], below: Share) -> Option<String> {
         };
         if size.items == 0 && before.items > 0 {
             return Some(format!(
-                "“{name}” holds nothing, and held {} in the last good backup; is its disk there?",
+                "“{name}” holds nothing, and held {} in the last good backup (is its disk mounted?)",
                 items(before.items)
             ));
         }
