@@ -1,7 +1,7 @@
 //! Waiting for others to let go of the repository.
 //!
 //! Rules: who has no patience is refused at once, with the name of who holds the lock. Who waits says for whom, looks again after a while
-//! (soon at first, then less often: looking costs a listing), and stops waiting within a second when he is told to.
+//! (soon at first, then less often: looking costs a listing), and stops waiting within a second when told to.
 
 use std::time::{Duration, Instant};
 

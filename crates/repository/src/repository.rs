@@ -78,7 +78,7 @@ pub(crate) struct Inner {
     loading: Mutex<()>,
 }
 
-/// A repository that was opened with one of its passwords, as somebody uses it: how long he waits for others is his own affair.
+/// A repository that was opened with one of its passwords, as somebody uses it: each user decides how long to wait for others.
 #[derive(Clone)]
 pub struct Repository(pub(crate) Arc<Inner>, Patience);
 
@@ -175,7 +175,7 @@ impl Repository {
         self.0.options.clock.now_ms()
     }
 
-    /// Takes the lock that an operation needs; waits for it as long as he who asks has patience.
+    /// Takes the lock that an operation needs; waits for it as long as the caller has patience.
     pub(crate) fn lock(&self, operation: Operation) -> Result<Lock> {
         let (storage, key, clock) = (&self.0.storage, &self.0.key, &self.0.options.clock);
         self.1

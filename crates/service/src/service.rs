@@ -49,7 +49,7 @@ pub struct Options {
     pub allow: Vec<crate::notify::Net>,
     /// So many bytes one uploaded file has at most.
     pub upload_limit: u64,
-    /// So long what is queued or scheduled waits for a lock on the repository; who waits for it himself waits ten seconds at most.
+    /// How long queued and scheduled jobs wait for a lock on the repository; commands in the foreground wait ten seconds at most.
     pub lock_wait: Duration,
     pub version: String,
     /// When the one command was given for which this instance is opened.

@@ -174,7 +174,7 @@ impl Service {
         row.map(read).transpose()
     }
 
-    /// Tidies up after restores of a source that will never go on; what stays, for people. By who has the source for himself.
+    /// Tidies up after restores of a source that will never go on; what stays, for people. Called only while no other job touches the source.
     pub(super) async fn tidy_after_closed(&self, source: &str) -> Vec<String> {
         let rows = match self.catalog.restores_left(source).await {
             Ok(rows) => rows,
