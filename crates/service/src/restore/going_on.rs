@@ -278,7 +278,7 @@ pub(crate) fn left_by(row: &JobRow) -> Option<Problem> {
         .or(row.source.as_deref())
         .unwrap_or_default();
     let message = format!(
-        "it was cancelled for good; it had changed “{target}”, in which some is as in the backup, and some as it was before"
+        "it was cancelled for good; “{target}” is now partly as in the backup and partly as it was before"
     );
     Some(Problem::new(Kind::Cancelled, message).hint(undo_or_again(row)))
 }
