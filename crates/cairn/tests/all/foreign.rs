@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::instance::{Instance, look};
+use crate::instance::{Instance, finished, look};
 use crate::restic::Restic;
 
 /// The path inside a snapshot of an absolute one.
@@ -206,5 +206,40 @@ fn the_folder_that_was_backed_up_is_found_however_it_was_named() {
             "--path",
             text(&world.join("level.dat")),
         ],
+    );
+}
+
+#[test]
+fn a_repository_of_version_one_is_only_read_and_unpacked_into_a_new_folder_without_a_safety_backup() {
+    let other = Instance::new();
+    let Some(restic) = Restic::with_its_own(&other, "old", "1") else {
+        return;
+    };
+    let world = other.make_world();
+    restic.run(other.dir.path(), &["backup", text(&world)]);
+    let run = |words: &[&str]| {
+        let mut command = other.command();
+        command
+            .env("CAIRN_DATA", other.path("another"))
+            .env("CAIRN_REPOSITORY", other.path("old"))
+            .env("CAIRN_REPOSITORY_PASSWORD", "restic's own");
+        finished(&command.arg("--json").args(words).output().unwrap())
+    };
+    let listed = run(&["list", "--foreign"]).json();
+    let restored = run(&["restore", id(&listed[0]), "--to", "./out"]);
+    assert_eq!(restored.code, 0, "{}{}", restored.out, restored.err);
+    let done = restored.json();
+    assert_eq!(
+        (&done["verified"], &done["safety_backup"]),
+        (&json!(true), &Value::Null)
+    );
+    assert_eq!(look(&other.path("out").join(inside(&world))), look(&world));
+    let refused = run(&["backup", "./world"]);
+    assert_eq!(refused.code, 20, "{}", refused.err);
+    assert!(
+        refused.problem()["hint"]
+            .as_str()
+            .unwrap()
+            .contains("upgrade_repo_v2")
     );
 }

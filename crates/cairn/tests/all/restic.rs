@@ -30,6 +30,15 @@ impl Restic {
         })
     }
 
+    /// A repository of its own, in a version of the format; nothing where restic is not installed.
+    pub(crate) fn with_its_own(instance: &Instance, name: &str, version: &str) -> Option<Self> {
+        Restic::of(instance)?;
+        let kit = serde_json::json!({"repository": instance.path(name), "password": "restic's own"});
+        let restic = Restic { kit };
+        restic.run(instance.dir.path(), &["init", "--repository-version", version]);
+        Some(restic)
+    }
+
     fn password(&self) -> &str {
         self.kit["password"].as_str().unwrap()
     }
