@@ -1,7 +1,7 @@
 //! Which backups stay: limits before a new one is made, retention and rotation after it.
 //!
-//! Order: make → verify → delete. Rules: nothing goes for a backup that is not good (`standing`); nothing goes before what replaces it was read back whole; deleting goes the way of `cairn delete`;
-//! a policy without rules deletes nothing. Safety backups follow their own rule. What somebody was asked to restore stays until he has answered.
+//! Order: make → verify → delete. Rules: nothing goes for a backup that is not good (`standing`), nor before what replaces it was read back
+//! whole; deleting goes the way of `cairn delete`; a policy without rules deletes nothing. Safety backups follow their own rule. What somebody was asked to restore stays until they have answered.
 
 use std::collections::BTreeSet;
 

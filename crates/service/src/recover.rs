@@ -7,7 +7,7 @@
 mod moved;
 mod policy;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -229,13 +229,23 @@ impl Service {
         for (newest, created) in sources {
             self.recover_source(newest, created, recovered).await?;
         }
+        let mut rows: BTreeMap<String, Vec<BackupRow>> = BTreeMap::new();
         for (snapshot, manifest) in found {
-            match self.catalog.add_backup(&row_of(snapshot, manifest)).await {
-                // A copy of a backup that is there under another snapshot.
-                Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
-                other => {
-                    other?;
-                    recovered.backups += 1;
+            let row = row_of(snapshot, manifest);
+            rows.entry(row.source.clone()).or_default().push(row);
+        }
+        for (source, mut rows) in rows {
+            if let Some(source) = self.catalog.source(&source).await? {
+                self.judge_found(&source, &mut rows).await?;
+            }
+            for row in rows {
+                match self.catalog.add_backup(&row).await {
+                    // A copy of a backup that is there under another snapshot.
+                    Err(problem) if problem.kind() == Kind::Conflict => recovered.known += 1,
+                    other => {
+                        other?;
+                        recovered.backups += 1;
+                    }
                 }
             }
         }

@@ -59,6 +59,11 @@ pub(crate) fn reservation(row: &BackupRow) -> Option<Problem> {
     Some(Problem::new(Kind::Refused, why).hint(accept_hint(&row.id)))
 }
 
+/// Others are measured by it.
+fn is_measure(row: &BackupRow) -> bool {
+    row.reason != Reason::Safety.word() && row.is_good()
+}
+
 fn newest_that_is_there() -> Which {
     Which {
         there: true,
@@ -79,10 +84,32 @@ impl Service {
         }
         // Also what is gone since says how much there was.
         let rows = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
-        let is_measure = |row: &&BackupRow| row.reason != Reason::Safety.word() && row.is_good();
-        let good: Vec<Extent> = rows.iter().filter(is_measure).map(extent).collect();
+        let good: Vec<Extent> = rows.iter().filter(|row| is_measure(row)).map(extent).collect();
         let below = policy_of(source)?.suspicious_below;
         Ok(shrunken(&extent(new), &good, below).unwrap_or_default())
+    }
+
+    /// Judges backups of one source that were found in the repository, as they would have been when they were made: nobody remembers how
+    /// they were judged then, nor that somebody accepted one.
+    pub(crate) async fn judge_found(&self, source: &SourceRow, found: &mut [BackupRow]) -> Result<()> {
+        let below = policy_of(source)?.suspicious_below;
+        let mut known = self.catalog.list_backups(Some(&source.id), i64::MAX).await?;
+        known.retain(is_measure);
+        found.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        // The newest first, as they are compared.
+        let mut good: Vec<Extent> = Vec::new();
+        for row in found {
+            while known.last().is_some_and(|known| known.created < row.created) {
+                good.splice(0..0, known.pop().as_ref().map(extent));
+            }
+            if row.reason.parse::<Reason>()?.is_ordinary() {
+                row.suspicion = shrunken(&extent(row), &good, below).unwrap_or_default();
+            }
+            if is_measure(row) {
+                good.insert(0, extent(row));
+            }
+        }
+        Ok(())
     }
 
     /// That the newest ordinary backup of a source is not good, for whoever looks at the source.

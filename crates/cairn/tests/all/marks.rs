@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::house::House;
-use crate::instance::Instance;
+use crate::instance::{Instance, finished};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -239,6 +239,57 @@ fn a_snapshot_that_restic_tagged_stays_the_same_backup() {
     instance.ok(&["verify", "--all"]);
     instance.ok(&["restore", &text(&first["id"]), "--yes"]);
     assert_eq!(fs::read(world.join("level.dat")).unwrap(), b"level one");
+}
+
+/// The catalog is gone, and with it how each backup was judged.
+#[test]
+fn after_a_recovery_no_empty_backup_pushes_a_good_one_out_either() {
+    let instance = Instance::new();
+    let world = instance.make_world();
+    instance.ok(&["source", "add", "folder", "w", "./world"]);
+    instance.ok(&["policy", "preset", "w", "rotating:2"]);
+    let good: Vec<String> = (0..2)
+        .map(|_| text(&instance.ok(&["backup", "w"])["backup"]["id"]))
+        .collect();
+    fs::remove_dir_all(&world).unwrap();
+    fs::create_dir(&world).unwrap();
+    let empty = |command: &mut Command| {
+        let run = finished(&command.args(["--json", "backup", "w"]).output().unwrap());
+        assert_eq!(run.code, 3, "{}{}", run.out, run.err);
+        let done = run.json();
+        assert_eq!(
+            (&done["backup"]["state"], &done["deleted"]),
+            (&json!("suspicious"), &json!([]))
+        );
+    };
+    for _ in 0..2 {
+        empty(&mut instance.command());
+    }
+    let key = instance.data().join("keys/repository.password");
+    let elsewhere = || {
+        let mut command = instance.command();
+        command.env("CAIRN_DATA", instance.path("elsewhere"));
+        command.env("CAIRN_REPOSITORY_PASSWORD_FILE", &key);
+        command
+    };
+    let repository = instance.data().join("repository");
+    let words = ["recover", "--repository", repository.to_str().unwrap()];
+    assert!(elsewhere().args(words).output().unwrap().status.success());
+    for _ in 0..3 {
+        empty(&mut elsewhere());
+    }
+    let listed = finished(&elsewhere().args(["--json", "list"]).output().unwrap()).json();
+    let states: Vec<(String, String)> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|backup| (text(&backup["id"]), text(&backup["state"])))
+        .collect();
+    assert_eq!(states.len(), 7);
+    for (id, state) in states {
+        let expected = if good.contains(&id) { "ok" } else { "suspicious" };
+        assert_eq!(state, expected, "{id}");
+    }
 }
 
 /// What `restic rewrite --exclude` leaves: the same manifest and tags, another content, under another id. Made with what every restic has.

@@ -312,15 +312,7 @@ impl Run<'_> {
     pub(super) async fn check_unchanged(&self, plan: &Plan, journal: JournalOf) -> Result<JournalOf> {
         self.progress.phase("comparing with what the earlier run left");
         let (service, order) = (self.service, self.order);
-        let now = service
-            .draft(
-                &order.target,
-                &order.snapshot,
-                &order.wanted,
-                self.progress,
-                self.cancel,
-            )
-            .await?;
+        let now = self.planned_now(&order.wanted).await?;
         let cx = service.context(&self.job.id, self.progress, self.cancel);
         let plan = plan.clone();
         let compared = service.aimed(

@@ -6,7 +6,7 @@
 
 use catalog::jobs::JobRow;
 use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress, Result};
-use sources::{Context, Hold, Journal, Outcome, Request, Source};
+use sources::{Context, Hold, Journal, Outcome, Request, Source, Wanted};
 
 use super::unsaved::named;
 use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP, Target};
@@ -78,7 +78,7 @@ impl Run<'_> {
         done.map(|done| done.warned(warnings))
     }
 
-    /// What somebody agreed to is begun only while the target is as he was shown it: before anything is stopped for it, too.
+    /// What somebody agreed to is begun only while the target is as they were shown it: before anything is stopped for it, too.
     async fn begin_under_approval(&self) -> Result<()> {
         let service = self.service;
         let begun = service.has_begun(&self.job.id).await?;
@@ -162,6 +162,15 @@ impl Run<'_> {
             Problem::damaged(format!("the plan of job {} is gone", self.job.id))
                 .hint("plans are forgotten after a month; `cairn undo` and a new `cairn restore` still work")
         })
+    }
+
+    /// What would be planned at this moment.
+    pub(super) async fn planned_now(&self, wanted: &Wanted) -> Result<Draft> {
+        let order = self.order;
+        let planning = self
+            .service
+            .draft(&order.target, &order.snapshot, wanted, self.progress, self.cancel);
+        planning.await
     }
 
     async fn record(

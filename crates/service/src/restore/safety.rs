@@ -300,17 +300,7 @@ impl Run<'_> {
     /// The plan is computed once more, after the safety backup: is the target still what it was made for? `stopped`: it had to be stopped
     /// for the restore, and may have changed by that; then the answer may be a plan that takes the place of the approved one.
     pub(super) async fn check_drift(&self, plan: &Plan, stopped: bool) -> Result<Option<Plan>> {
-        let order = self.order;
-        let draft = self
-            .service
-            .draft(
-                &order.target,
-                &order.snapshot,
-                &order.wanted,
-                self.progress,
-                self.cancel,
-            )
-            .await?;
+        let draft = self.planned_now(&self.order.wanted).await?;
         let hash = draft.hash(&plan.backup, &plan.target, plan.mode, &plan.parts);
         if hash == plan.hash {
             return Ok(None);
@@ -347,14 +337,6 @@ impl Run<'_> {
             mode,
             ..order.wanted.clone()
         };
-        self.service
-            .draft(
-                &order.target,
-                &order.snapshot,
-                &wanted,
-                self.progress,
-                self.cancel,
-            )
-            .await
+        self.planned_now(&wanted).await
     }
 }
