@@ -11,7 +11,7 @@ use model::{Cancel, Kind, Permission, Problem, Progress, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
-use crate::archive::{self, Exported, Format};
+use archive::{self, Exported, Format};
 use crate::library::BackupView;
 use crate::work::{Order, value};
 

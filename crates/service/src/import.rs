@@ -15,7 +15,7 @@ use model::{
 use sources::{Captured, CapturedPart, Context, Lacking, Need, PartInfo, Sink};
 
 use crate::Service;
-use crate::archive::{self, Limits, Unpacked};
+use archive::{self, Limits, Unpacked};
 use crate::backup::{BackupDone, Capture, Making};
 use crate::policy::policy_of;
 use crate::work::{Order, value};

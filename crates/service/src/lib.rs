@@ -9,7 +9,6 @@
 mod alive;
 mod app_backups;
 mod approvals;
-pub mod archive;
 mod asked;
 mod attempts;
 mod authorize;
@@ -99,6 +98,7 @@ pub use uploads::{Length, Received, USUAL_UPLOAD_LIMIT, Upload, UploadRequest};
 pub use verify::{Affected, Checked, VerifyDone};
 pub use work::{Roles, Serving, WorkedOff};
 
+pub use ::archive;
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.
 pub use ::repository::{Finding, Level, RepairPlan, Report, Stats, WAITING_FOR_A_LOCK};
 pub use ::sources::{Inspection, Obstacle};

@@ -12,7 +12,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::Service;
-use crate::archive::Format;
+use archive::Format;
 use crate::export::{ExportDone, ExportRequest, archive_name};
 use crate::library::BackupView;
 use crate::place::{read_private, write_private};

@@ -27,7 +27,7 @@ pub(crate) use turns::Receiving;
 use turns::Turn;
 
 use crate::Service;
-use crate::archive::look_at;
+use archive::look_at;
 
 /// The limit when nobody sets another one.
 pub const USUAL_UPLOAD_LIMIT: u64 = 16 << 30;

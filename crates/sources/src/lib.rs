@@ -4,18 +4,17 @@
 //! [`Sink`] to fill, a [`Tree`] to read and a [`Journal`] to remember its steps in; the service joins
 //! those to the repository and the catalog.
 
-mod boundary;
-mod broken_off;
 pub mod folder;
 pub mod guard;
 pub mod hooks;
 mod outside;
 
+/// The boundary, for whoever uses a source.
 pub use boundary::{
     Captured, CapturedPart, Context, Entry, Hold, Inspection, Journal, Lacking, Materialize, Need, Obstacle,
     Outcome, PartInfo, ReadSeek, Recorded, Request, Sink, Skipped, Source, Step, Tree, Unwritten, Wanted,
 };
-pub use broken_off::{Doubt, doubts, name_of};
+pub use boundary::{Doubt, doubts, name_of};
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Received, room};
 use crate::Service;
-use crate::archive::Limits;
+use archive::Limits;
 use crate::backup::BackupDone;
 use crate::import::ImportRequest;
 use crate::policy::policy_of;

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use model::{FileKind, Meta, Problem, Result, Timestamp, counted};
-use sources::{Context, Entry};
+use boundary::{Context, Entry};
 use zip::result::ZipError;
 use zip::write::{FullFileOptions, SimpleFileOptions, StreamWriter};
 use zip::{AesMode, CompressionMethod, DateTime, ZipWriter};

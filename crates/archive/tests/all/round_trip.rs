@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use model::{Cancel, Content, FileKind, Kind, Meta, Result};
 use proptest::prelude::*;
-use service::archive::{Format, Limits, Unpacked, export};
-use sources::{Context, Lacking, Need, Sink};
+use archive::{Format, Limits, Unpacked, export};
+use boundary::{Context, Lacking, Need, Sink};
 
-use crate::archive_sample::{Desk, MemoryTree, at, dir, file, packed, plain, rich, symlink};
+use crate::sample::{Desk, MemoryTree, at, dir, file, packed, plain, rich, symlink};
 
 /// Everything that was there is there again, on the disk and in the list.
 fn assert_same(tree: &MemoryTree, unpacked: &Unpacked) {
@@ -233,7 +233,7 @@ fn a_failed_export_does_not_look_whole() {
             export(&tree, *format, None, &mut bytes, &Context::default()).expect_err("it lacks a byte");
         assert_eq!(problem.kind(), Kind::Damaged);
         assert!(problem.message().contains("world/level.dat"), "{problem}");
-        crate::archive_sample::refused(&bytes);
+        crate::sample::refused(&bytes);
     }
 }
 
@@ -250,7 +250,7 @@ fn work_stops_when_asked_to() {
     for format in Format::ALL {
         let desk = Desk::new();
         let path = desk.lay(&packed(&plain(), *format, None).0);
-        let import = service::archive::import(&path, Limits::default(), None, &desk.path("staging"), &cx);
+        let import = archive::import(&path, Limits::default(), None, &desk.path("staging"), &cx);
         assert!(import.is_err_and(|problem| problem.kind() == Kind::Cancelled));
         assert!(desk.is_clean());
     }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use service::archive::Limits;
+use archive::Limits;
 
-use crate::archive_sample::{Desk, refused, refused_within};
+use crate::sample::{Desk, refused, refused_within};
 
 /// One entry, stored; what the directory and the entry's own header say can differ.
 #[derive(Clone)]

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use model::{FileKind, Meta, Problem, Result, Timestamp, Xattr};
-use service::archive::{Exported, Format, Limits, Unpacked, export, import};
-use sources::{Context, Entry, Materialize, ReadSeek, Tree, Unwritten};
+use archive::{Exported, Format, Limits, Unpacked, export, import};
+use boundary::{Context, Entry, Materialize, ReadSeek, Tree, Unwritten};
 
 /// A tree that is nowhere but here.
 #[derive(Clone, Debug, Default)]

@@ -28,7 +28,9 @@ use std::sync::Arc;
 use model::{Cancel, Content, Draft, Item, Lacks, Meta, Mode, Plan, Progress, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::broken_off::{doubts, name_of};
+mod broken_off;
+
+pub use broken_off::{Doubt, doubts, name_of};
 
 /// What accompanies every long call.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::Receiver;
 
 use model::{FileKind, Problem, Result};
-use sources::{Context, Entry, Skipped, Tree};
+use boundary::{Context, Entry, Skipped, Tree};
 
 use super::Format;
 use super::ahead::{Event, Pieces, Reader};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use model::{FileKind, MANIFEST_FILE, Meta, Problem, Result};
-use sources::{Context, Entry, Tree};
+use boundary::{Context, Entry, Tree};
 
 use super::content::read_some;
 

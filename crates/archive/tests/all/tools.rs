@@ -5,9 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use service::archive::{Format, Limits};
+use archive::{Format, Limits};
 
-use crate::archive_sample::{Desk, packed, plain, rich};
+use crate::sample::{Desk, packed, plain, rich};
 
 /// Runs a program; `None` when it is not installed.
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Option<String> {

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use service::archive::Limits;
-use tar::{EntryType, Header};
+use archive::Limits;
+use ::tar::{EntryType, Header};
 
-use crate::archive_sample::{Desk, refused, refused_within};
+use crate::sample::{Desk, refused, refused_within};
 
 pub(crate) fn header(kind: EntryType, name: &[u8], size: u64) -> Header {
     let mut header = Header::new_ustar();

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use flate2::write::GzEncoder;
 use model::{FileKind, Meta, Result};
-use sources::{Context, Entry};
+use boundary::{Context, Entry};
 use tar::{EntryType, Header};
 
 use super::content::{pump, writing};

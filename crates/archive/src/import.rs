@@ -8,7 +8,7 @@ use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use model::{Problem, Result};
-use sources::Context;
+use boundary::Context;
 
 use super::limits::Limits;
 use super::receiver::{Receiver, Unpacked};

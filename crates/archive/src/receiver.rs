@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use model::{Chunking, Content, FileKind, MANIFEST_FILE, Manifest, Meta, Problem, Result};
-use sources::{Context, Need, Sink};
+use boundary::{Context, Need, Sink};
 use tempfile::TempDir;
 
 use super::content::read_some;

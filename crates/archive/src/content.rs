@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use model::{Problem, Result};
-use sources::Context;
+use boundary::Context;
 
 const PIECE: usize = 64 * 1024;
 

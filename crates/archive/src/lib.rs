@@ -1,6 +1,6 @@
 //! Portable archives: the tree of a backup as one file, and such a file as a folder again.
 //!
-//! Nouns: an *export* streams a [`sources::Tree`] into a zip, a tar.gz or a tar.zst; an *import* unpacks a file from
+//! Nouns: an *export* streams a [`boundary::Tree`] into a zip, a tar.gz or a tar.zst; an *import* unpacks a file from
 //! anywhere into a *staging* folder of its own. A *refusal* is a problem that names the entry and the reason.
 //!
 //! Rules: an export holds no file whole in memory and needs no seeking, so that it can go to a pipe. The same tree

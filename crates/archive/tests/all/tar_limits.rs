@@ -1,9 +1,9 @@
 //! Tar archives that are too large, cut short, or not what they say.
 
-use crate::archive_sample::{Desk, refused, refused_within};
-use crate::archive_tar::{assert_refused, entry, file, gzip, header, pax, record, tar};
-use service::archive::Limits;
-use tar::EntryType;
+use crate::sample::{Desk, refused, refused_within};
+use crate::tar::{assert_refused, entry, file, gzip, header, pax, record, tar};
+use archive::Limits;
+use ::tar::EntryType;
 
 /// Quick also where nothing is optimised.
 fn zstd(bytes: &[u8]) -> Vec<u8> {
