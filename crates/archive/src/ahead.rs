@@ -11,8 +11,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use model::{FileKind, MANIFEST_FILE, Meta, Problem, Result};
 use boundary::{Context, Entry, Tree};
+use model::{FileKind, MANIFEST_FILE, Meta, Problem, Result};
 
 use super::content::read_some;
 

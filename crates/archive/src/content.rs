@@ -6,8 +6,8 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use model::{Problem, Result};
 use boundary::Context;
+use model::{Problem, Result};
 
 const PIECE: usize = 64 * 1024;
 

@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
-use model::{FileKind, Problem, Result};
 use boundary::{Context, Entry, Skipped, Tree};
+use model::{FileKind, Problem, Result};
 
 use super::Format;
 use super::ahead::{Event, Pieces, Reader};

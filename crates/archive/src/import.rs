@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use model::{Problem, Result};
 use boundary::Context;
+use model::{Problem, Result};
 
 use super::limits::Limits;
 use super::receiver::{Receiver, Unpacked};

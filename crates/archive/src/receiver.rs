@@ -9,8 +9,8 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use model::{Chunking, Content, FileKind, MANIFEST_FILE, Manifest, Meta, Problem, Result};
 use boundary::{Context, Need, Sink};
+use model::{Chunking, Content, FileKind, MANIFEST_FILE, Manifest, Meta, Problem, Result};
 use tempfile::TempDir;
 
 use super::content::read_some;

@@ -9,9 +9,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use boundary::{Context, Entry};
 use flate2::write::GzEncoder;
 use model::{FileKind, Meta, Result};
-use boundary::{Context, Entry};
 use tar::{EntryType, Header};
 
 use super::content::{pump, writing};

@@ -9,8 +9,8 @@ use std::io::{BufWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use model::{FileKind, Meta, Problem, Result, Timestamp, counted};
 use boundary::{Context, Entry};
+use model::{FileKind, Meta, Problem, Result, Timestamp, counted};
 use zip::result::ZipError;
 use zip::write::{FullFileOptions, SimpleFileOptions, StreamWriter};
 use zip::{AesMode, CompressionMethod, DateTime, ZipWriter};

@@ -11,9 +11,9 @@ use model::{Cancel, Kind, Permission, Problem, Progress, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
-use archive::{self, Exported, Format};
 use crate::library::BackupView;
 use crate::work::{Order, value};
+use archive::{self, Exported, Format};
 
 #[derive(Clone, Debug)]
 pub struct ExportRequest {

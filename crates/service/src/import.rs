@@ -15,10 +15,10 @@ use model::{
 use sources::{Captured, CapturedPart, Context, Lacking, Need, PartInfo, Sink};
 
 use crate::Service;
-use archive::{self, Limits, Unpacked};
 use crate::backup::{BackupDone, Capture, Making};
 use crate::policy::policy_of;
 use crate::work::{Order, value};
+use archive::{self, Limits, Unpacked};
 
 #[derive(Clone, Debug)]
 pub struct ImportRequest {

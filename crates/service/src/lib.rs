@@ -105,3 +105,4 @@ pub use ::sources::{Inspection, Obstacle};
 pub use catalog::audit::AuditRow;
 pub use catalog::backups::STANDINGS;
 pub use catalog::job_events::EventRow;
+pub use outbound::{Net, Secret, Security, Smtp};

@@ -12,10 +12,10 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::Service;
-use archive::Format;
 use crate::export::{ExportDone, ExportRequest, archive_name};
 use crate::library::BackupView;
-use crate::place::{read_private, write_private};
+use crate::place::write_private;
+use archive::Format;
 
 /// How long a link can be used.
 pub const LINK_MS: i64 = 15 * 60_000;
@@ -43,7 +43,7 @@ fn invalid() -> Problem {
 impl Service {
     fn link_key(&self) -> Result<Vec<u8>> {
         let path = self.place.link_key();
-        if let Some(key) = read_private(&path)? {
+        if let Some(key) = outbound::read_private(&path)? {
             return hex::decode(key).map_err(|_| Problem::damaged("the key that signs links is malformed"));
         }
         let mut key = [0; 32];

@@ -14,7 +14,7 @@ use repository::storage::{Class, is_folder};
 
 use crate::Service;
 use crate::identity::{REMEMBERED, Remembered, absolute, another, missing, unlike};
-use crate::place::{read_private, write_private};
+use crate::place::write_private;
 
 /// The setting that is there from before a repository comes to be until it is remembered.
 const MAKING: &str = "repository.making";
@@ -183,7 +183,7 @@ impl Service {
         if let Some(password) = &self.options.password {
             return Ok(Some((password.clone(), Cost::HUMAN)));
         }
-        let kept = read_private(&self.place.repository_password())?;
+        let kept = outbound::read_private(&self.place.repository_password())?;
         Ok(kept.map(|password| (password, Cost::GENERATED)))
     }
 

@@ -8,31 +8,24 @@
 //! Who is called over HTTP is looked up once, judged address by address and called at just those addresses; redirects
 //! are not followed and proxies not asked. Problems name a host, never a whole address: its path may be the secret.
 
-mod address;
 mod channel;
 mod http;
-mod letter;
-mod mail;
 mod notice;
 mod outbox;
 mod plain;
 mod retry;
-mod secret;
 mod webhook;
 
 use std::sync::Arc;
 
 use model::{Clock, Result};
+pub use outbound::http::Names;
+pub use outbound::{Letter, Net, Secret, Security, Smtp};
 
-pub use address::Net;
 pub use channel::Channel;
-pub use http::Names;
-pub use letter::Letter;
-pub use mail::{Security, Smtp};
 pub use notice::{Asks, Notice, Severity};
 pub use outbox::{Kept, Outbox};
 pub use retry::{next_retry, worth_retrying};
-pub use secret::Secret;
 
 /// What deliveries are made with.
 #[derive(Clone)]
@@ -59,7 +52,7 @@ pub async fn deliver(channel: &Channel, notice: &Notice, clients: &Clients) -> R
         Channel::Outbox {} => {
             return clients.outbox.put_notice(notice).map(|()| Delivered::InOutbox);
         }
-        Channel::Email { address } => return post(&Letter::about(notice, address), clients).await,
+        Channel::Email { address } => return post(&notice.letter(address), clients).await,
         Channel::Webhook { url, secret, allow } => {
             let call = webhook::call(url, secret.as_ref(), notice, clients.clock.now_ms())?;
             http::send(call, allow, &clients.names).await
@@ -78,7 +71,7 @@ pub async fn deliver(channel: &Channel, notice: &Notice, clients: &Clients) -> R
 /// Tries once to send a letter; without a mail server it is laid into the outbox.
 pub async fn post(letter: &Letter, clients: &Clients) -> Result<Delivered> {
     match &clients.mail {
-        Some(smtp) => mail::send(smtp, letter).await.map(|()| Delivered::Arrived),
+        Some(smtp) => smtp.send(letter).await.map(|()| Delivered::Arrived),
         None => clients.outbox.put_letter(letter).map(|()| Delivered::InOutbox),
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn folded(name: &str) -> String {
 }
 
 fn check_email(email: &str) -> Result<()> {
-    let fits = email.is_empty() || (email.len() <= 254 && email.parse::<lettre::Address>().is_ok());
+    let fits = email.is_empty() || (email.len() <= 254 && outbound::is_mail_address(email));
     if fits {
         return Ok(());
     }

@@ -164,7 +164,7 @@ impl Place {
     pub(crate) fn keep_password(&self, password: &str, now_ms: i64) -> Result<()> {
         let path = self.repository_password();
         private_dir(&self.root.join("keys"))?;
-        match read_private(&path)? {
+        match outbound::read_private(&path)? {
             Some(kept) if kept == password => return Ok(()),
             Some(_) => {
                 let aside = self.root.join(format!("keys/repository.password.until-{now_ms}"));
@@ -311,26 +311,4 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all().map_err(what)?;
     let dir = path.parent().unwrap_or(Path::new("/"));
     fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(what)
-}
-
-/// Reads a secret that only its owner may read; `None` when there is none.
-pub(crate) fn read_private(path: &Path) -> Result<Option<String>> {
-    let what = |error| Problem::io(format!("cannot read {}", path.display()), error);
-    let meta = match fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(what)?,
-    };
-    if meta.mode() & 0o077 != 0 {
-        return Err(Problem::new(
-            Kind::Refused,
-            format!(
-                "{} can be read by others (mode {:04o})",
-                path.display(),
-                meta.mode() & 0o7777
-            ),
-        )
-        .hint(format!("chmod 600 {}", path.display())));
-    }
-    let text = fs::read_to_string(path).map_err(what)?;
-    Ok(Some(text.trim().to_owned()))
 }

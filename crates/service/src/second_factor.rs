@@ -9,7 +9,7 @@ use model::{Kind, Permission, Problem, Result};
 use serde::Serialize;
 
 use crate::Service;
-use crate::place::{read_private, write_private};
+use crate::place::write_private;
 use crate::totp::{SECRET, address, base32, step_of};
 
 /// What an authenticator has to be told.
@@ -38,14 +38,14 @@ impl Service {
             return Sealer::new(key);
         }
         let path = self.place.catalog_key();
-        if let Some(key) = read_private(&path)? {
+        if let Some(key) = outbound::read_private(&path)? {
             return Sealer::new(&key);
         }
         let mut bytes = [0; 32];
         self.options.random.fill(&mut bytes)?;
         let written = write_private(&path, format!("{}\n", hex::encode(bytes)).as_bytes());
         // Another process may have been quicker: then its key counts.
-        match read_private(&path)? {
+        match outbound::read_private(&path)? {
             Some(key) => Sealer::new(&key),
             None => Err(written
                 .err()

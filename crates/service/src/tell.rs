@@ -6,7 +6,7 @@
 use catalog::jobs::JobRow;
 use catalog::outbox::OutboxRow;
 use catalog::sources::SourceRow;
-use model::{Event, JobState, Kind, LetterId, Permission, Problem, Result, SecretPlace};
+use model::{Event, JobState, Kind, LetterId, Permission, Problem, Result};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -236,7 +236,7 @@ impl Service {
     }
 
     fn channel(&self, channel: &model::Channel) -> Result<Channel> {
-        Channel::of_policy(channel, &self.options.allow, &secret_at)?.ok_or_else(|| {
+        Channel::of_policy(channel, &self.options.allow, &Secret::read)?.ok_or_else(|| {
             Problem::new(Kind::Unavailable, "nothing delivers to Discord here")
                 .hint("use a webhook, or serve with the role bot")
         })
@@ -302,21 +302,5 @@ fn describe(channel: &model::Channel) -> String {
         model::Channel::Ntfy { url, .. } => format!("ntfy at {}", host(url)),
         model::Channel::Healthcheck { url } => format!("healthcheck at {}", host(url)),
         model::Channel::Discord { channel } => format!("Discord channel {channel}"),
-    }
-}
-
-fn secret_at(place: &SecretPlace) -> Result<Secret> {
-    let missing = || {
-        Problem::invalid(format!("there is no secret at {place}"))
-            .hint("set the variable, or write the file, for the process that runs Cairn")
-    };
-    match place {
-        SecretPlace::Env(name) => std::env::var(name)
-            .map(|text| Secret::new(text.trim()))
-            .map_err(|_| missing()),
-        SecretPlace::File(path) => {
-            let text = crate::place::read_private(std::path::Path::new(path))?;
-            text.map(Secret::new).ok_or_else(missing)
-        }
     }
 }

@@ -19,8 +19,8 @@ pub use probe::{Probe, State};
 pub use settings::{GuardSettings, WhenRunning};
 
 use crate::hooks::{HookContext, Programs, Side, perform};
-use crate::outside::patience::Patience;
 use crate::{Context, Hold, Journal};
+use outbound::Patience;
 
 /// How often the state is looked at while it changes.
 const GLANCE: Duration = Duration::from_millis(250);

@@ -11,15 +11,10 @@
 use std::fs::OpenOptions;
 
 use model::{Cancel, Change, Hook, Kind, Lapse, Problem, Result, SecretPlace};
-use reqwest::Method;
+pub use outbound::Programs;
+use outbound::http::{self, Call, Method, Place};
+use outbound::{Panel, Patience, Secret, console};
 use serde_json::json;
-
-use crate::outside::http::{self, Call};
-use crate::outside::panel::Panel;
-use crate::outside::patience::Patience;
-pub use crate::outside::programs::Programs;
-use crate::outside::secret::Secret;
-use crate::outside::{console, programs};
 
 /// Runs a statement in the database of the source, within a time.
 pub type RunSql<'a> = dyn Fn(&str, Lapse, &Cancel) -> Result<()> + 'a;
@@ -106,7 +101,7 @@ fn name(hook: &Hook) -> String {
     match hook {
         Hook::Command { command, .. } => command.first().cloned().unwrap_or_default(),
         Hook::Http { url, .. } => {
-            http::address(url).map_or_else(|_| "HTTP".to_owned(), |url| http::place(&url))
+            http::address(url).map_or_else(|_| "HTTP".to_owned(), |url| Place::of(&url).to_string())
         }
         Hook::Sql { .. } => "SQL".to_owned(),
         Hook::Touch { path } => format!("touch {path}"),
@@ -181,7 +176,7 @@ fn run(command: &[String], cx: &HookContext<'_>, patience: &Patience) -> Result<
         ("CAIRN_EVENT", cx.event),
         ("CAIRN_STATE", cx.state),
     ];
-    let ran: programs::Ran = cx.programs.run(command, &environment, patience)?;
+    let ran = cx.programs.run(command, &environment, patience)?;
     ran.must_succeed(command.first().map_or("", String::as_str))
 }
 
@@ -193,25 +188,20 @@ fn request(
     patience: &Patience,
 ) -> Result<()> {
     let url = http::address(url)?;
-    let place = http::place(&url);
+    let place = Place::of(&url);
     let unknown = |_| Problem::invalid(format!("“{method}” is no HTTP method")).hint("use POST, PUT or GET");
     let method = Method::from_bytes(method.to_uppercase().as_bytes()).map_err(unknown)?;
     let has_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
     let secret = secret.map(Secret::read).transpose()?;
-    let call = Call {
-        method,
-        url,
-        bearer: secret.as_ref(),
-        body: has_body
-            .then(|| json!({ "job": cx.job, "source": cx.source, "event": cx.event, "state": cx.state })),
-    };
-    match call.send(patience)?.status {
+    let about = json!({ "job": cx.job, "source": cx.source, "event": cx.event, "state": cx.state });
+    let call = Call::json(method, url, secret, has_body.then_some(&about));
+    match call.send_anywhere(patience)?.status {
         100..300 => Ok(()),
         status => Err(refused(&place, status)),
     }
 }
 
-fn refused(place: &str, status: u16) -> Problem {
+fn refused(place: &Place, status: u16) -> Problem {
     let hint = match status {
         300..=399 => "it has moved; write the address that it points to",
         401 | 403 => "check the secret that the hook names",

@@ -7,7 +7,6 @@
 pub mod folder;
 pub mod guard;
 pub mod hooks;
-mod outside;
 
 /// The boundary, for whoever uses a source.
 pub use boundary::{

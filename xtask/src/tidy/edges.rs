@@ -18,10 +18,25 @@ struct Room {
     tests_may_use: &'static [&'static str],
 }
 
-const ROOMS: [Room; 8] = [
+const ROOMS: [Room; 11] = [
     Room {
         name: "model",
         may_use: &[],
+        tests_may_use: &["testkit"],
+    },
+    Room {
+        name: "boundary",
+        may_use: &["model"],
+        tests_may_use: &["testkit"],
+    },
+    Room {
+        name: "archive",
+        may_use: &["model", "boundary"],
+        tests_may_use: &["testkit"],
+    },
+    Room {
+        name: "outbound",
+        may_use: &["model"],
         tests_may_use: &["testkit"],
     },
     Room {
@@ -31,7 +46,7 @@ const ROOMS: [Room; 8] = [
     },
     Room {
         name: "sources",
-        may_use: &["model"],
+        may_use: &["model", "boundary", "archive", "outbound"],
         tests_may_use: &["testkit"],
     },
     Room {
@@ -41,7 +56,7 @@ const ROOMS: [Room; 8] = [
     },
     Room {
         name: "service",
-        may_use: &["model", "repository", "sources", "catalog"],
+        may_use: &["model", "archive", "outbound", "repository", "sources", "catalog"],
         tests_may_use: &["testkit"],
     },
     Room {
@@ -62,17 +77,29 @@ const ROOMS: [Room; 8] = [
 ];
 
 /// Foreign crates that only some rooms may use in the product, and what they stand for.
-const CONFINED: [(&str, &[&str], &str); 8] = [
+const CONFINED: [(&str, &[&str], &str); 12] = [
     ("sqlx", &["catalog", "sources", "testkit"], "SQL"),
     ("rusqlite", &["sources", "testkit"], "foreign SQLite files"),
     ("object_store", &["repository"], "the storage"),
     ("axum", &["cairn", "testkit"], "HTTP"),
+    ("reqwest", &["outbound", "repository"], "calls over HTTP"),
+    ("lettre", &["outbound"], "mail"),
+    ("zip", &["archive"], "archives"),
+    ("tar", &["archive"], "archives"),
     ("askama", &["cairn"], "pages"),
     ("clap", &["cairn"], "the command line"),
     ("indicatif", &["cairn"], "the terminal"),
     (
         "tokio",
-        &["repository", "sources", "catalog", "service", "cairn", "testkit"],
+        &[
+            "outbound",
+            "repository",
+            "sources",
+            "catalog",
+            "service",
+            "cairn",
+            "testkit",
+        ],
         "waiting",
     ),
 ];

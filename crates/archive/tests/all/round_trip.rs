@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use model::{Cancel, Content, FileKind, Kind, Meta, Result};
-use proptest::prelude::*;
 use archive::{Format, Limits, Unpacked, export};
 use boundary::{Context, Lacking, Need, Sink};
+use model::{Cancel, Content, FileKind, Kind, Meta, Result};
+use proptest::prelude::*;
 
 use crate::sample::{Desk, MemoryTree, at, dir, file, packed, plain, rich, symlink};
 

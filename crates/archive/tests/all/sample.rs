@@ -7,9 +7,9 @@ use std::io::{Cursor, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use model::{FileKind, Meta, Problem, Result, Timestamp, Xattr};
 use archive::{Exported, Format, Limits, Unpacked, export, import};
 use boundary::{Context, Entry, Materialize, ReadSeek, Tree, Unwritten};
+use model::{FileKind, Meta, Problem, Result, Timestamp, Xattr};
 
 /// A tree that is nowhere but here.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use archive::Limits;
 use ::tar::{EntryType, Header};
+use archive::Limits;
 
 use crate::sample::{Desk, refused, refused_within};
 

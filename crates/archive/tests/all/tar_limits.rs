@@ -2,8 +2,8 @@
 
 use crate::sample::{Desk, refused, refused_within};
 use crate::tar::{assert_refused, entry, file, gzip, header, pax, record, tar};
-use archive::Limits;
 use ::tar::EntryType;
+use archive::Limits;
 
 /// Quick also where nothing is optimised.
 fn zstd(bytes: &[u8]) -> Vec<u8> {

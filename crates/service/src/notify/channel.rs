@@ -5,10 +5,9 @@
 //! internet is called. A policy names secrets by place; [`Channel::of_policy`] puts them in.
 
 use model::{Result, SecretPlace};
+use outbound::{Net, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use super::{Net, Secret};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]

@@ -4,6 +4,7 @@
 //! all attempts, so that a receiver can tell a repetition. Texts have a limit: nobody reads more in a notification.
 
 use model::{LetterId, moment_text};
+use outbound::Letter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -119,6 +120,37 @@ impl Notice {
             .find(|at| self.text.is_char_boundary(*at))
             .unwrap_or(0);
         format!("{}…", &self.text[..end])
+    }
+
+    /// The notice as an e-mail.
+    pub fn letter(&self, to: &str) -> Letter {
+        Letter {
+            id: self.id,
+            to: to.to_owned(),
+            subject: format!("[Cairn] {}", self.subject()),
+            text: self.letter_text(),
+            when_ms: self.when_ms,
+        }
+    }
+
+    fn letter_text(&self) -> String {
+        let when = moment_text(self.when_ms);
+        let fields = [
+            ("Source", self.source.as_deref()),
+            ("Backup", self.backup.as_deref()),
+            ("Job", self.job.as_deref()),
+            ("When", Some(when.as_str())),
+        ];
+        let mut lines = vec![self.body(), String::new()];
+        let known = fields
+            .iter()
+            .filter_map(|(name, value)| value.map(|value| format!("{name}: {value}")));
+        lines.extend(known);
+        if let Some(link) = &self.link {
+            lines.extend([String::new(), link.clone()]);
+        }
+        lines.push(String::new());
+        lines.join("\n")
     }
 
     pub fn to_json(&self) -> Value {

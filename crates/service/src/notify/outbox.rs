@@ -45,7 +45,7 @@ impl Outbox {
 
     pub fn put_letter(&self, letter: &Letter) -> Result<()> {
         let name = format!("{:015}-{}.eml", letter.when_ms, letter.id);
-        self.put(&name, &letter.message(None)?.formatted())
+        self.put(&name, &letter.formatted()?)
     }
 
     pub fn put_notice(&self, notice: &Notice) -> Result<()> {

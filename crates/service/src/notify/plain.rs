@@ -4,11 +4,12 @@
 //! healthcheck is pinged at its address on success, below it at `/start` and `/fail`; what is neither is only logged.
 
 use model::{Problem, Result};
-use reqwest::Url;
+use outbound::Secret;
+use outbound::http::{Call, Method, Url};
 use serde_json::json;
 
-use super::http::{Call, url};
-use super::{Notice, Secret, Severity};
+use super::http::url;
+use super::{Notice, Severity};
 
 pub(super) fn ntfy(to: &str, token: Option<&Secret>, notice: &Notice) -> Result<Call> {
     let (url, topic) = topic(url(to)?)?;
@@ -28,15 +29,7 @@ pub(super) fn ntfy(to: &str, token: Option<&Secret>, notice: &Notice) -> Result<
     if let Some(link) = &notice.link {
         message["click"] = json!(link);
     }
-    let mut headers = vec![("Content-Type", "application/json".to_owned())];
-    if let Some(token) = token {
-        headers.push(("Authorization", format!("Bearer {}", token.reveal())));
-    }
-    Ok(Call {
-        url,
-        headers,
-        body: message.to_string().into_bytes(),
-    })
+    Ok(Call::json(Method::POST, url, token.cloned(), Some(&message)))
 }
 
 fn topic(mut url: Url) -> Result<(Url, String)> {
@@ -62,7 +55,9 @@ pub(super) fn healthcheck(to: &str, notice: &Notice) -> Result<Call> {
     let path = format!("{}{below}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(Call {
+        method: Method::POST,
         url,
+        bearer: None,
         headers: vec![("Content-Type", "text/plain; charset=utf-8".to_owned())],
         body: format!("{}\n{}", notice.subject(), notice.body()).into_bytes(),
     })

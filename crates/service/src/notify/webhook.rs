@@ -6,10 +6,12 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use model::{Problem, Result};
+use outbound::Secret;
+use outbound::http::{Call, Method};
 use sha2::Sha256;
 
-use super::http::{Call, url};
-use super::{Notice, Secret};
+use super::Notice;
+use super::http::url;
 
 pub(super) fn call(to: &str, secret: Option<&Secret>, notice: &Notice, now_ms: i64) -> Result<Call> {
     let body = serde_json::to_vec(&notice.to_json()).expect("a JSON value can be written");
@@ -24,7 +26,9 @@ pub(super) fn call(to: &str, secret: Option<&Secret>, notice: &Notice, now_ms: i
         ));
     }
     Ok(Call {
+        method: Method::POST,
         url: url(to)?,
+        bearer: None,
         headers,
         body,
     })

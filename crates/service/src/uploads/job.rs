@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Received, room};
 use crate::Service;
-use archive::Limits;
 use crate::backup::BackupDone;
 use crate::import::ImportRequest;
 use crate::policy::policy_of;
 use crate::work::Order;
+use archive::Limits;
 
 /// What is to become of an upload.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use model::{Kind, Problem};
 use serde_json::json;
 use service::notify::{
-    Channel, Letter, Net, Notice, Outbox, Secret, Severity, Smtp, deliver, next_retry, post, worth_retrying,
+    Channel, Net, Notice, Outbox, Secret, Severity, Smtp, deliver, next_retry, post, worth_retrying,
 };
 
 use crate::notify_sample::{NOW_MS, clients, id, notice};
@@ -153,7 +153,7 @@ async fn the_outbox_takes_notices_and_is_bounded() {
 async fn headers_cannot_be_smuggled_in() {
     let folder = tempfile::tempdir().expect("a folder");
     let clients = clients(folder.path(), &[]);
-    let mut letter = Letter::about(&notice(Severity::Warning), "a@example.org");
+    let mut letter = notice(Severity::Warning).letter("a@example.org");
     letter.subject = "x\r\nBcc: victim@example.org".to_owned();
     post(&letter, &clients).await.expect("it is laid in");
     let kept = clients.outbox.list().expect("it can be listed");

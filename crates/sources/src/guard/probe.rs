@@ -6,13 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use model::{Change, Hook, Kind, Lapse, Problem, Result, SecretPlace};
+use outbound::{Panel, Patience, Power, Programs, Ran};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
-
-use crate::outside::panel::{Panel, Power};
-use crate::outside::patience::Patience;
-use crate::outside::programs::{Programs, Ran};
 
 /// A kernel keeps no more of a program's name.
 const LONGEST_NAME: usize = 15;

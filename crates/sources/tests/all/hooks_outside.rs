@@ -1,6 +1,8 @@
 //! Hooks that reach for a server: HTTP, a panel's power, a game's console.
 
+use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 
 use model::{Cancel, Change, Hook, Kind, Lapse, Problem, Result, SecretPlace};
@@ -13,8 +15,14 @@ use crate::hooks::{lent, run};
 pub(crate) const TOKEN: &str = "ptlc_f00dcafe";
 
 pub(crate) fn secret(fake: &FakePrograms) -> SecretPlace {
-    fake.set("token", &format!("{TOKEN}\n"));
-    SecretPlace::File(fake.at("token").display().to_string())
+    kept(fake, "token", &format!("{TOKEN}\n"))
+}
+
+/// A file that only its owner may read.
+fn kept(fake: &FakePrograms, name: &str, text: &str) -> SecretPlace {
+    fake.set(name, text);
+    fs::set_permissions(fake.at(name), fs::Permissions::from_mode(0o600)).unwrap();
+    SecretPlace::File(fake.at(name).display().to_string())
 }
 
 fn http(url: String, method: &str, secret: Option<SecretPlace>) -> Hook {
@@ -140,8 +148,8 @@ fn an_endpoint_that_is_not_there_or_is_no_address_is_a_failure_without_secrets()
 #[test]
 fn a_secret_that_is_missing_or_empty_is_told_by_its_place() {
     let fake = FakePrograms::new();
-    fake.set("empty", "\n");
-    fake.set("two", "one\ntwo hush");
+    kept(&fake, "empty", "\n");
+    kept(&fake, "two", "one\ntwo hush");
     let server = FakeHttp::serve(|_| Reply::status(204));
     for name in ["missing", "empty", "two"] {
         let place = SecretPlace::File(fake.at(name).display().to_string());
@@ -152,6 +160,22 @@ fn a_secret_that_is_missing_or_empty_is_told_by_its_place() {
     let unset = SecretPlace::Env("A_VARIABLE_THAT_NOBODY_SETS".to_owned());
     let problem = run(&fake, &[http(server.url(), "POST", Some(unset))]).unwrap_err();
     assert!(problem.message().contains("A_VARIABLE_THAT_NOBODY_SETS"));
+    assert_eq!(server.requests(), []);
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_not_used() {
+    let fake = FakePrograms::new();
+    let place = secret(&fake);
+    fs::set_permissions(fake.at("token"), fs::Permissions::from_mode(0o640)).unwrap();
+    let server = FakeHttp::serve(|_| Reply::status(204));
+    let problem = run(&fake, &[http(server.url(), "POST", Some(place))]).unwrap_err();
+    assert_eq!(problem.kind(), Kind::Refused);
+    assert!(
+        problem.message().contains("can be read by others (mode 0640)"),
+        "{problem}"
+    );
+    says_nothing_secret(&problem);
     assert_eq!(server.requests(), []);
 }
 

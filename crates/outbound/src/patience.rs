@@ -11,7 +11,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 #[derive(Clone, Debug)]
-pub(crate) struct Patience {
+pub struct Patience {
     limit: Lapse,
     end: Instant,
     cancel: Cancel,
@@ -19,7 +19,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// Begins now.
-    pub(crate) fn new(limit: Lapse, cancel: &Cancel) -> Self {
+    pub fn new(limit: Lapse, cancel: &Cancel) -> Self {
         Patience {
             limit,
             end: Instant::now() + limit.std().min(LONGEST),
@@ -28,7 +28,7 @@ impl Patience {
     }
 
     /// The same, but for this long at most.
-    pub(crate) fn at_most(&self, limit: Lapse) -> Self {
+    pub fn at_most(&self, limit: Lapse) -> Self {
         let shorter = Patience::new(limit, &self.cancel);
         if shorter.end < self.end {
             shorter
@@ -38,7 +38,7 @@ impl Patience {
     }
 
     /// Is there any left? `what` is what is being waited for.
-    pub(crate) fn check(&self, what: &str) -> Result<()> {
+    pub fn check(&self, what: &str) -> Result<()> {
         self.cancel.check()?;
         if Instant::now() < self.end {
             Ok(())
@@ -56,7 +56,7 @@ impl Patience {
     }
 
     /// Lets time pass, if there is any left.
-    pub(crate) fn pause(&self, time: Duration, what: &str) -> Result<()> {
+    pub fn pause(&self, time: Duration, what: &str) -> Result<()> {
         let until = (Instant::now() + time).min(self.end);
         loop {
             self.check(what)?;
@@ -69,7 +69,7 @@ impl Patience {
     }
 
     /// Waits for something that waits for a network. Not to be called where futures are being driven.
-    pub(crate) fn wait<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub fn wait<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -29,18 +29,18 @@ pub struct Programs {
 
 /// A program that ended by itself.
 #[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) status: ExitStatus,
+pub struct Ran {
+    pub status: ExitStatus,
     output: Vec<u8>,
 }
 
 impl Ran {
-    pub(crate) fn output(&self) -> String {
+    pub fn output(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
     }
 
     /// For a problem's text.
-    pub(crate) fn last_lines(&self) -> String {
+    pub fn last_lines(&self) -> String {
         let output = self.output();
         let printable = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
         let lines: Vec<String> = output
@@ -52,13 +52,13 @@ impl Ran {
     }
 
     /// What the line that begins so goes on with.
-    pub(crate) fn line(&self, beginning: &str) -> Option<String> {
+    pub fn line(&self, beginning: &str) -> Option<String> {
         let output = self.output();
         let found = output.lines().find_map(|line| line.strip_prefix(beginning));
         found.map(|rest| rest.trim().to_owned())
     }
 
-    pub(crate) fn must_succeed(self, program: &str) -> Result<()> {
+    pub fn must_succeed(self, program: &str) -> Result<()> {
         if self.status.success() {
             return Ok(());
         }
@@ -95,12 +95,7 @@ impl Programs {
         })
     }
 
-    pub(crate) fn run(
-        &self,
-        command: &[String],
-        environment: &[(&str, &str)],
-        patience: &Patience,
-    ) -> Result<Ran> {
+    pub fn run(&self, command: &[String], environment: &[(&str, &str)], patience: &Patience) -> Result<Ran> {
         let Some((name, arguments)) = command.split_first() else {
             return Err(Problem::invalid("a command needs a program"));
         };

@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use model::{Change, Kind, Lapse, Problem, Result, SecretPlace};
-use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use super::http::{Answer, Call, address, place};
+use super::http::{Answer, Call, Method, Place, Url, address};
 use super::patience::Patience;
 use super::secret::Secret;
 
@@ -19,7 +18,7 @@ const ANSWER: Lapse = Lapse::seconds(15);
 
 /// What a panel calls a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Power {
+pub enum Power {
     Offline,
     Starting,
     Running,
@@ -27,15 +26,15 @@ pub(crate) enum Power {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Panel<'a> {
-    pub(crate) url: &'a str,
-    pub(crate) server: &'a str,
-    pub(crate) secret: &'a SecretPlace,
+pub struct Panel<'a> {
+    pub url: &'a str,
+    pub server: &'a str,
+    pub secret: &'a SecretPlace,
 }
 
 impl Panel<'_> {
     /// Is it written in a way that can be asked?
-    pub(crate) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         self.endpoint("resources").map(|_| ())
     }
 
@@ -57,22 +56,17 @@ impl Panel<'_> {
 
     fn call(&self, method: Method, what: &str, body: Option<Value>, patience: &Patience) -> Result<Answer> {
         let url = self.endpoint(what)?;
-        let place = place(&url);
+        let place = Place::of(&url);
         let secret = Secret::read(self.secret)?;
-        let call = Call {
-            method,
-            url,
-            bearer: Some(&secret),
-            body,
-        };
-        let answer = call.send(&patience.at_most(ANSWER))?;
+        let call = Call::json(method, url, Some(secret), body.as_ref());
+        let answer = call.send_anywhere(&patience.at_most(ANSWER))?;
         match answer.status {
             200..300 => Ok(answer),
             status => Err(self.refused(&place, status)),
         }
     }
 
-    fn refused(&self, place: &str, status: u16) -> Problem {
+    fn refused(&self, place: &Place, status: u16) -> Problem {
         let hint = match status {
             401 | 403 => "check the token, and that its owner may see and control the server",
             404 => "check the id of the server and the address of the panel",
@@ -90,7 +84,7 @@ impl Panel<'_> {
         .hint(hint)
     }
 
-    pub(crate) fn power(&self, patience: &Patience) -> Result<Power> {
+    pub fn power(&self, patience: &Patience) -> Result<Power> {
         let answer = self.call(Method::GET, "resources", None, patience)?;
         let told: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         match told.pointer("/attributes/current_state").and_then(Value::as_str) {
@@ -110,7 +104,7 @@ impl Panel<'_> {
     }
 
     /// Sends the signal and waits for the state that it leads to.
-    pub(crate) fn change(&self, change: Change, patience: &Patience) -> Result<()> {
+    pub fn change(&self, change: Change, patience: &Patience) -> Result<()> {
         let body = json!({ "signal": change.word() });
         self.call(Method::POST, "power", Some(body), patience)?;
         let wanted = match change {

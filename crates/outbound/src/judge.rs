@@ -112,7 +112,7 @@ fn same_start(one: u128, other: u128, bits: u32, prefix: u8) -> bool {
 }
 
 /// Why this address is not called; `None` = it may be.
-pub(super) fn refusal(address: IpAddr, allow: &[Net]) -> Option<&'static str> {
+pub(crate) fn refusal(address: IpAddr, allow: &[Net]) -> Option<&'static str> {
     let address = address.to_canonical();
     match class(address) {
         Open => None,

@@ -60,6 +60,17 @@ impl Smtp {
         model::from_json("the mail server", value)
     }
 
+    /// Sends one letter: one attempt.
+    pub async fn send(&self, letter: &Letter) -> Result<()> {
+        let message = letter.message(Some(&self.from))?;
+        let transport = self.transport()?;
+        match tokio::time::timeout(WHOLE, transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(trouble(self, error)),
+            Err(_) => Err(unavailable(self, "it takes too long")),
+        }
+    }
+
     fn is_this_machine(&self) -> bool {
         let address = self.host.parse::<std::net::IpAddr>();
         self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
@@ -113,16 +124,6 @@ impl Smtp {
             builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
         }
         Ok(builder.build())
-    }
-}
-
-pub(super) async fn send(smtp: &Smtp, letter: &Letter) -> Result<()> {
-    let message = letter.message(Some(&smtp.from))?;
-    let transport = smtp.transport()?;
-    match tokio::time::timeout(WHOLE, transport.send(message)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(trouble(smtp, error)),
-        Err(_) => Err(unavailable(smtp, "it takes too long")),
     }
 }
 

@@ -9,9 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox};
-use model::{LetterId, Problem, Result, moment_text};
-
-use super::Notice;
+use model::{LetterId, Problem, Result};
 
 /// Who writes when no mail server is configured.
 const NOBODY: &str = "Cairn <cairn@localhost>";
@@ -29,14 +27,9 @@ pub struct Letter {
 }
 
 impl Letter {
-    pub fn about(notice: &Notice, to: &str) -> Self {
-        Letter {
-            id: notice.id,
-            to: to.to_owned(),
-            subject: format!("[Cairn] {}", notice.subject()),
-            text: text(notice),
-            when_ms: notice.when_ms,
-        }
+    /// As it goes over the wire when no mail server sends it.
+    pub fn formatted(&self) -> Result<Vec<u8>> {
+        Ok(self.message(None)?.formatted())
     }
 
     pub(super) fn message(&self, from: Option<&str>) -> Result<Message> {
@@ -59,26 +52,6 @@ impl Letter {
     }
 }
 
-fn text(notice: &Notice) -> String {
-    let when = moment_text(notice.when_ms);
-    let fields = [
-        ("Source", notice.source.as_deref()),
-        ("Backup", notice.backup.as_deref()),
-        ("Job", notice.job.as_deref()),
-        ("When", Some(when.as_str())),
-    ];
-    let mut lines = vec![notice.body(), String::new()];
-    let told = fields
-        .iter()
-        .filter_map(|(name, value)| value.map(|value| format!("{name}: {value}")));
-    lines.extend(told);
-    if let Some(link) = &notice.link {
-        lines.extend([String::new(), link.clone()]);
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
 /// Plain text goes as it is, so that long links are whole also for who reads the file; everything else is encoded.
 fn body(text: &str) -> Body {
     let is_plain = text.is_ascii() && !text.contains(['\0', '\r']);
@@ -87,6 +60,11 @@ fn body(text: &str) -> Body {
         return Body::dangerous_pre_encoded(lines, ContentTransferEncoding::SevenBit);
     }
     Body::new(text.to_owned())
+}
+
+/// A bare address: `person@example.org`.
+pub fn is_mail_address(text: &str) -> bool {
+    text.parse::<lettre::Address>().is_ok()
 }
 
 fn mailbox(who: &str, text: &str) -> Result<Mailbox> {

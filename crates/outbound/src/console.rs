@@ -26,7 +26,7 @@ struct Packet {
 }
 
 /// Signs in and sends the lines, each after the answer to the one before.
-pub(crate) fn send(address: &str, secret: &Secret, lines: &[String], patience: &Patience) -> Result<()> {
+pub fn send(address: &str, secret: &Secret, lines: &[String], patience: &Patience) -> Result<()> {
     let is_wrong =
         |line: &&String| line.is_empty() || line.len() > LONGEST_LINE || line.contains(char::is_control);
     if let Some(line) = lines.iter().find(is_wrong) {
