@@ -18,12 +18,12 @@ use model::{JobState, Kind, Permission, Problem, Reason, Result};
 pub use settings::{AppChanges, AppSettings};
 
 use crate::Service;
-use crate::backup::{Asked, BackupRequest};
+use crate::backups::BackupView;
+use crate::backups::{Asked, BackupRequest};
 use crate::jobs::JobView;
-use crate::library::BackupView;
-use crate::policy::policy_of;
+use crate::jobs::Order;
+use crate::sources::policy_of;
 use crate::sources::{SourceView, view};
-use crate::work::Order;
 
 /// Jobs are looked at so far back.
 const MOST: i64 = 2_000;

@@ -172,7 +172,7 @@ async fn listen(words: &Demo) -> Result<TcpListener> {
 
 /// The person, with a new password each time.
 async fn let_in(service: &Service) -> Result<(PersonView, String)> {
-    let password = service::words::password(&SystemRandom)?;
+    let password = service::kit_sheet::password(&SystemRandom)?;
     // Four groups of thirteen: enough for a day.
     let password = password.split('-').take(4).collect::<Vec<_>>().join("-");
     let known = service.list_people().await?;

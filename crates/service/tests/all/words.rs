@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{Kind, Random, Result, SystemRandom};
-use service::words::{Sheet, is_same, password, sheet};
+use service::kit_sheet::{Sheet, is_same, password, sheet};
 
 /// Counts up: every letter comes.
 struct Counting;

@@ -1,0 +1,341 @@
+//! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
+
+use std::path::PathBuf;
+
+use catalog::backups::BackupRow;
+use catalog::jobs::JobRow;
+use catalog::sources::SourceRow;
+use model::{BackupId, Cancel, JobId, JobKind, Lacks, Permission, Problem, Progress, Reason, Result};
+use serde::{Deserialize, Serialize};
+use sources::{Captured, Context, Sink};
+
+use crate::Service;
+use crate::backups::adapters::die_if_asked;
+use crate::backups::capture::{Made, capture};
+use crate::backups::standing::{accept_hint, amounts};
+use crate::backups::view::BackupView;
+use crate::jobs::Order;
+use crate::sources::policy_of;
+
+#[derive(Clone, Debug)]
+pub struct BackupRequest {
+    /// Name or id of a source, or the path of a folder.
+    pub source: String,
+    pub parts: Vec<String>,
+    pub name: Option<String>,
+    pub reason: Reason,
+    /// Patterns to leave out beside those of the source.
+    pub ignore: Vec<String>,
+    /// Locked from the beginning.
+    pub lock: bool,
+}
+
+/// A backup that was queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    pub job: String,
+    /// The id that the backup will have.
+    pub backup: String,
+}
+
+/// What a job that makes a backup is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BackupOrder {
+    pub(crate) backup: String,
+    pub(crate) source: String,
+    pub(crate) parts: Vec<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) reason: Reason,
+    #[serde(default)]
+    pub(crate) ignore: Vec<String>,
+    #[serde(default)]
+    pub(crate) lock: bool,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackupDone {
+    pub job: String,
+    pub state: String,
+    pub backup: BackupView,
+    pub warnings: Vec<String>,
+    /// Backups that went for it, by the policy.
+    #[serde(default)]
+    pub deleted: Vec<String>,
+    /// The repository came to be with this backup.
+    #[serde(skip)]
+    pub first: bool,
+    /// What is not in it; see [`model::Manifest::lacks`].
+    #[serde(skip)]
+    pub(crate) lacks: Lacks,
+    /// What is in it and changed while it was read.
+    #[serde(skip)]
+    pub(crate) torn: Vec<PathBuf>,
+}
+
+/// What one capture needs.
+pub(crate) struct Making {
+    pub(crate) id: BackupId,
+    pub(crate) job: JobId,
+    pub(crate) source: SourceRow,
+    pub(crate) name: Option<String>,
+    pub(crate) reason: Reason,
+    pub(crate) undoes: Option<JobId>,
+    /// For whom.
+    pub(crate) who: String,
+    pub(crate) progress: Progress,
+    pub(crate) cancel: Cancel,
+}
+
+/// Fills a backup: what a source does, or an archive from outside. It lives until the backup is whole: files are opened late.
+pub(crate) type Capture = Box<dyn Fn(&mut dyn Sink, &Context) -> Result<Captured> + Send>;
+
+/// A capture of these parts by the source itself.
+pub(crate) fn by_source(source: Box<dyn sources::Source>, parts: Vec<String>) -> Capture {
+    Box::new(move |sink, cx| source.capture(&parts, sink, cx))
+}
+
+impl Service {
+    /// Makes a backup and waits for it.
+    pub async fn backup(
+        &self,
+        request: &BackupRequest,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<BackupDone> {
+        self.source_to_back_up(&request.source).await?;
+        let (_, first) = self.opened_or_new().await?;
+        let asked = self.ask_backup(request).await?;
+        let done: BackupDone = self.see_through(&asked.job, progress, cancel).await?;
+        Ok(BackupDone { first, ..done })
+    }
+
+    async fn source_to_back_up(&self, wanted: &str) -> Result<SourceRow> {
+        let source = self.source_or_folder(wanted).await?;
+        self.may(Permission::BackUp, Some(&source.id)).await?;
+        self.source_row(&source.id).await
+    }
+
+    /// Queues a backup.
+    pub async fn ask_backup(&self, request: &BackupRequest) -> Result<Asked> {
+        let source = self.source_to_back_up(&request.source).await?;
+        // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
+        self.open_source(&source)?;
+        let policy = policy_of(&source)?;
+        self.admit(&source, &policy, request.reason, Some(self.caller.name()))
+            .await?;
+        let backup = self.new_backup_id()?;
+        let order = BackupOrder {
+            backup: backup.clone(),
+            source: source.id.clone(),
+            parts: request.parts.clone(),
+            name: request.name.clone(),
+            reason: request.reason,
+            ignore: request.ignore.clone(),
+            lock: request.lock,
+        };
+        let job = self
+            .ask(&Order::Backup(order), Some(&source.id), &source.node)
+            .await?;
+        Ok(Asked { job, backup })
+    }
+
+    pub(crate) async fn perform_backup(
+        &self,
+        job: &JobRow,
+        order: &BackupOrder,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<BackupDone> {
+        self.opened_or_new().await?;
+        let source = self.source_row(&order.source).await?;
+        let policy = policy_of(&source)?;
+        self.admit(&source, &policy, order.reason, job.person.as_deref())
+            .await?;
+        let capture = by_source(
+            self.open_source_without(&source, &order.ignore)?,
+            order.parts.clone(),
+        );
+        let making = Making {
+            id: order.backup.parse()?,
+            job: job.id.parse()?,
+            source: source.clone(),
+            name: order.name.clone(),
+            reason: order.reason,
+            undoes: None,
+            who: job.person.clone().unwrap_or_default(),
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+        };
+        self.wait_for_owed_hooks(&source.id, cancel).await?;
+        self.hooks_before(job, &source, &policy.hooks, JobKind::Backup, cancel)
+            .await?;
+        die_if_asked("hooked");
+        let done = self.make(making, capture).await;
+        let state = if done.is_ok() { "succeeded" } else { "failed" };
+        let warnings = self
+            .hooks_after(job, &source, &policy.hooks, JobKind::Backup, state)
+            .await;
+        let mut done = done?;
+        done.warn(warnings);
+        if order.lock {
+            self.catalog.set_backup_locked(&done.backup.id, true).await?;
+        }
+        let thinned = self
+            .thin_out(&source, &policy, &done.backup.id, progress, cancel)
+            .await?;
+        done.deleted = thinned.deleted;
+        if let Some(problem) = thinned.stopped {
+            let hint = problem.hint_text().map(|hint| format!(" ({hint})"));
+            done.warn([format!(
+                "older backups stay: {problem}{}",
+                hint.unwrap_or_default()
+            )]);
+        }
+        if let Some(row) = self.catalog.backup(&done.backup.id).await? {
+            self.tell_unusual(&source, &row).await?;
+            done.backup = BackupView::of(&row);
+        }
+        Ok(done)
+    }
+
+    /// Captures and remembers the backup.
+    pub(crate) async fn make(&self, making: Making, fill: Capture) -> Result<BackupDone> {
+        let start = self.now_ms();
+        let repository = self.opened().await?;
+        self.check_room()?;
+        let scratch = self.place.scratch(&making.job.to_string())?;
+        let parent = self.newest_snapshot_of(&making.source.id).await?;
+        let version = self.options.version.clone();
+        let job = making.job.to_string();
+        let (making, made) = self
+            .blocking(move || {
+                let cx = Context {
+                    cancel: making.cancel.clone(),
+                    progress: making.progress.clone(),
+                    now_ms: start,
+                    job: making.job.to_string(),
+                    absent_is_empty: making.reason == Reason::Safety,
+                    scratch,
+                    ..Context::default()
+                };
+                let made = capture(&repository, &fill, &making, parent.as_deref(), &version, &cx);
+                Ok((making, made))
+            })
+            .await?;
+        self.place.discard_scratch(&job)?;
+        let made = made?;
+        let row = self.remember(&making, &made, start).await?;
+        let mut warnings = made.warnings();
+        if !row.suspicion.is_empty() {
+            warnings.push(format!("suspicious: {}; {}", row.suspicion, accept_hint(&row.id)));
+        }
+        let state = if warnings.is_empty() {
+            "succeeded"
+        } else {
+            "warning"
+        };
+        Ok(BackupDone {
+            job,
+            state: state.to_owned(),
+            backup: BackupView::of(&row),
+            warnings,
+            deleted: Vec::new(),
+            first: false,
+            lacks: made.manifest.lacks,
+            torn: made.torn,
+        })
+    }
+
+    /// The patterns that a job was given beside those of its source.
+    async fn ignored_by(&self, job: &str) -> Result<String> {
+        let job = self.catalog.job(job).await?;
+        let order = job.and_then(|job| serde_json::from_str(&job.request).ok());
+        let ignored = match order {
+            Some(Order::Backup(order)) => order.ignore,
+            _ => Vec::new(),
+        };
+        Ok(serde_json::json!(ignored).to_string())
+    }
+
+    pub(crate) fn new_backup_id(&self) -> Result<String> {
+        Ok(BackupId::new(&self.options.clock, &self.options.random)?.to_string())
+    }
+
+    async fn newest_snapshot_of(&self, source: &str) -> Result<Option<String>> {
+        let newest = self.catalog.list_backups(Some(source), 1).await?;
+        Ok(newest.into_iter().next().map(|row| row.snapshot))
+    }
+
+    async fn remember(&self, making: &Making, made: &Made, start: i64) -> Result<BackupRow> {
+        let summary = made.snapshot.summary.clone().unwrap_or_default();
+        let names: Vec<&str> = made
+            .manifest
+            .parts
+            .iter()
+            .map(|part| part.name.as_str())
+            .collect();
+        let mut row = BackupRow {
+            id: making.id.to_string(),
+            source: making.source.id.clone(),
+            source_name: making.source.name.clone(),
+            kind: making.source.kind.clone(),
+            repository: "main".to_owned(),
+            snapshot: made.snapshot.id.hex(),
+            tree: made.snapshot.tree.hex(),
+            name: making.name.clone().unwrap_or_default(),
+            reason: making.reason.word().to_owned(),
+            created: start,
+            seconds: (self.now_ms() - start) as f64 / 1000.0,
+            parts: serde_json::json!(names).to_string(),
+            files: made.held.files as i64,
+            bytes: made.held.bytes as i64,
+            added_bytes: summary.data_added_packed as i64,
+            locked: 0,
+            verified: None,
+            person: Some(making.who.clone()),
+            job: Some(making.job.to_string()),
+            state: "ok".to_owned(),
+            warnings: serde_json::json!(made.warnings()).to_string(),
+            lacks: made.lacking.len() as i64,
+            suspicion: String::new(),
+            accepted: None,
+            hurt: 0,
+            amounts: amounts(&made.manifest),
+            ignored: self.ignored_by(&making.job.to_string()).await?,
+        };
+        row.suspicion = self.suspicion(&making.source, &row).await?;
+        self.catalog.add_backup(&row).await?;
+        self.audit("backup", &making.source.name, &row.id).await?;
+        Ok(row)
+    }
+}
+
+impl BackupDone {
+    pub(crate) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        let before = self.warnings.len();
+        self.warnings.extend(warnings);
+        if self.warnings.len() > before {
+            "warning".clone_into(&mut self.state);
+        }
+    }
+}
+
+impl BackupRequest {
+    /// A manual backup of everything.
+    pub fn manual(source: impl Into<String>) -> Self {
+        BackupRequest {
+            source: source.into(),
+            parts: Vec::new(),
+            name: None,
+            reason: Reason::Manual,
+            ignore: Vec::new(),
+            lock: false,
+        }
+    }
+}
+
+/// Used by doors for messages.
+pub(crate) fn no_such_backup(wanted: &str) -> Problem {
+    Problem::not_found(format!("there is no backup “{wanted}”")).hint("`cairn list` shows what there is")
+}
