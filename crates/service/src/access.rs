@@ -6,8 +6,13 @@
 mod attempts;
 mod authorize;
 mod lookup;
+mod pages;
 mod visibility;
+
+pub use pages::{LARGEST_PAGE, Page};
 
 pub(crate) use attempts::Tried;
 pub(crate) use authorize::entitlement_of;
+pub(crate) use lookup::no_such_backup;
+pub(crate) use pages::{List, check_limit, merge, word};
 pub(crate) use visibility::Eyes;

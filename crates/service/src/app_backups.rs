@@ -20,9 +20,9 @@ pub use settings::{AppChanges, AppSettings};
 use crate::Service;
 use crate::backups::BackupView;
 use crate::backups::{Asked, BackupRequest};
+use crate::instance::policy_of;
 use crate::jobs::JobView;
-use crate::jobs::Order;
-use crate::sources::policy_of;
+use crate::orders::Order;
 use crate::sources::{SourceView, view};
 
 /// Jobs are looked at so far back.

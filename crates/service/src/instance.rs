@@ -4,14 +4,19 @@
 //! others: it opens, holds and closes what all of them share.
 
 mod caller;
+mod crash;
 mod data_dir;
 mod liveness;
 mod reserve;
-mod service;
+mod rows;
 
 pub use caller::{Caller, Via};
 pub use data_dir::missing_parts;
-pub use service::{Options, Service, USUAL_LOCK_WAIT};
 
 pub(crate) use caller::Who;
-pub(crate) use data_dir::{OWN_FOLDERS, write_private};
+pub(crate) use data_dir::{OWN_FOLDERS, Place, write_private};
+pub(crate) use liveness::Alive;
+pub(crate) use reserve::Reserve;
+pub(crate) use rows::{bad_json, policy_of};
+
+pub(crate) use crash::die_if_asked;

@@ -7,4 +7,4 @@ mod send;
 
 pub use send::Tried;
 
-pub(crate) use channels::{Asks, Net, Notice, Severity, Smtp};
+pub(crate) use channels::{Asks, Notice, Severity};

@@ -4,8 +4,7 @@
 
 mod identity;
 mod main;
-mod take_over;
-mod vanished;
+mod room;
 
-pub(crate) use identity::absolute;
-pub(crate) use main::Main;
+pub(crate) use identity::{Remembered, absolute, missing};
+pub(crate) use main::{Main, Password};

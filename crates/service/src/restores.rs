@@ -17,8 +17,9 @@ mod unsaved;
 mod uploaded;
 
 pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
-pub(crate) use going_on::{closed, is_resumable, left_by, superseded_by};
 
+use crate::orders::RestoreOrder;
+use crate::orders::Target;
 use std::path::PathBuf;
 
 use catalog::plans::PlanRow;
@@ -28,27 +29,18 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 use sources::folder::Folder;
-use sources::{Context, Source, Wanted};
+use sources::{Source, Wanted};
 
 use crate::Service;
-use crate::care::needs_a_folder;
-use crate::jobs::Order;
-use crate::sources::policy_of;
+use crate::backups::needs_a_folder;
+use crate::instance::policy_of;
+use crate::orders::Order;
 use aim::{Aim, check_kind};
 
 /// The step of the journal that names the safety backup.
 const SAFETY_STEP: &str = "service:safety";
 /// The step that names the plan which took the place of the approved one while the target was held still.
 const PLAN_STEP: &str = "service:plan";
-
-/// Where a restore goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Target {
-    /// A source, by id.
-    Source(String),
-    /// A folder, into which the backup is unpacked.
-    Dir(PathBuf),
-}
 
 #[derive(Clone, Debug)]
 pub struct RestoreRequest {
@@ -65,16 +57,6 @@ pub struct RestoreRequest {
     pub leave_unsaved: bool,
     /// What somebody typed to confirm it: see [`Service::word_to_type`].
     pub typed: Option<String>,
-}
-
-/// What is stored with the job, so that any process can go on with it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct RestoreOrder {
-    plan: String,
-    snapshot: String,
-    target: Target,
-    wanted: Wanted,
-    without_safety: Option<String>,
 }
 
 /// A restore that was carried out, or that waits.
@@ -240,16 +222,6 @@ impl Service {
         let cx = self.context("", progress, cancel);
         let plan = |source: &dyn Source, aim: Aim| source.plan(&*aim.tree, &aim.wanted, &aim.cx);
         self.aimed(target, snapshot, wanted, cx, plan).await
-    }
-
-    pub(crate) fn context(&self, job: &str, progress: &Progress, cancel: &Cancel) -> Context {
-        Context {
-            cancel: cancel.clone(),
-            progress: progress.clone(),
-            now_ms: self.now_ms(),
-            job: job.to_owned(),
-            ..Context::default()
-        }
     }
 
     /// Carries a plan out: exactly this one, or not at all. What has to be approved first waits.

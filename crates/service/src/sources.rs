@@ -10,5 +10,5 @@ pub use policy::{Fate, KeyChange, PresetUsed};
 pub use schedule::ScheduleView;
 pub use settings::SourceView;
 
-pub(crate) use policy::{held, policy_of};
+pub(crate) use policy::held;
 pub(crate) use settings::view;

@@ -12,7 +12,6 @@ use model::{COUNTED, Candidate, Kind, Permission, Problem, Relation, Result, pre
 
 use crate::Service;
 use crate::access::visibility::Sight;
-use crate::backups::no_such_backup;
 
 /// More candidates make no better message.
 const MOST: i64 = COUNTED as i64 + 1;
@@ -178,6 +177,10 @@ impl Service {
             Among::Unknown(person) => Ok(self.relation(person, Some(source)).await? == Relation::None),
         }
     }
+}
+
+pub(crate) fn no_such_backup(wanted: &str) -> Problem {
+    Problem::not_found(format!("there is no backup “{wanted}”")).hint("`cairn list` shows what there is")
 }
 
 /// The ids that begin with this, if it is long enough for a choice.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sources::Context;
 
 use crate::Service;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
 
 /// The kind of source whose folders can be set here.
 const FOLDER: &str = "folder";

@@ -1,5 +1,6 @@
 //! Joins sources to the repository: a tree to read, a sink to fill, a journal to remember in.
 
+use crate::instance::die_if_asked;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use sources::{
 };
 use tokio::runtime::Handle;
 
-use crate::care::manifest_in;
-use crate::restores::superseded_by;
+use crate::backups::manifests::manifest_in;
+use crate::orders::superseded_by;
 
 /// A repository's tree, as sources see it.
 pub(crate) struct TreeOf(pub(crate) Tree);
@@ -183,17 +184,6 @@ impl Sink for SinkOf {
 }
 
 static RECORDS: AtomicUsize = AtomicUsize::new(0);
-
-/// For tests of what a killed process leaves: dies at once after the record of this number, or before it (`3-`), or where a word says.
-#[cfg(debug_assertions)]
-pub(crate) fn die_if_asked(here: &str) {
-    if std::env::var("CAIRN_TEST_DIE_AT_RECORD").is_ok_and(|at| at == here) {
-        std::process::abort();
-    }
-}
-
-#[cfg(not(debug_assertions))]
-pub(crate) fn die_if_asked(_here: &str) {}
 
 /// For tests of what a backup lacks although it looked as if it could be read: this path of the tree.
 #[cfg(debug_assertions)]

@@ -11,7 +11,7 @@ use sources::{Captured, Context};
 
 use crate::backups::adapters::{Books, Held, Note, SinkOf};
 use crate::backups::create::{Capture, Making};
-use crate::care::policy_for_manifest;
+use crate::backups::manifests::policy_for_manifest;
 
 pub(crate) struct Made {
     pub(crate) manifest: Manifest,

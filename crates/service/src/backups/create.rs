@@ -1,21 +1,22 @@
 //! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
 
+use crate::orders::BackupOrder;
 use std::path::PathBuf;
 
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{BackupId, Cancel, JobId, JobKind, Lacks, Permission, Problem, Progress, Reason, Result};
+use model::{BackupId, Cancel, JobId, JobKind, Lacks, Permission, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use sources::{Captured, Context, Sink};
 
 use crate::Service;
-use crate::backups::adapters::die_if_asked;
 use crate::backups::capture::{Made, capture};
 use crate::backups::standing::{accept_hint, amounts};
 use crate::backups::view::BackupView;
-use crate::jobs::Order;
-use crate::sources::policy_of;
+use crate::instance::die_if_asked;
+use crate::instance::policy_of;
+use crate::orders::Order;
 
 #[derive(Clone, Debug)]
 pub struct BackupRequest {
@@ -36,20 +37,6 @@ pub struct Asked {
     pub job: String,
     /// The id that the backup will have.
     pub backup: String,
-}
-
-/// What a job that makes a backup is to do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct BackupOrder {
-    pub(crate) backup: String,
-    pub(crate) source: String,
-    pub(crate) parts: Vec<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) reason: Reason,
-    #[serde(default)]
-    pub(crate) ignore: Vec<String>,
-    #[serde(default)]
-    pub(crate) lock: bool,
 }
 
 /// A backup that was made.
@@ -258,10 +245,6 @@ impl Service {
         Ok(serde_json::json!(ignored).to_string())
     }
 
-    pub(crate) fn new_backup_id(&self) -> Result<String> {
-        Ok(BackupId::new(&self.options.clock, &self.options.random)?.to_string())
-    }
-
     async fn newest_snapshot_of(&self, source: &str) -> Result<Option<String>> {
         let newest = self.catalog.list_backups(Some(source), 1).await?;
         Ok(newest.into_iter().next().map(|row| row.snapshot))
@@ -333,9 +316,4 @@ impl BackupRequest {
             lock: false,
         }
     }
-}
-
-/// Used by doors for messages.
-pub(crate) fn no_such_backup(wanted: &str) -> Problem {
-    Problem::not_found(format!("there is no backup “{wanted}”")).hint("`cairn list` shows what there is")
 }

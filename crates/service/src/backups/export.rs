@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Service;
 use crate::backups::view::BackupView;
-use crate::jobs::{Order, value};
+use crate::jobs::value;
+use crate::orders::Order;
 use archive::{self, Exported, Format};
 
 #[derive(Clone, Debug)]

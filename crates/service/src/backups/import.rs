@@ -16,8 +16,9 @@ use sources::{Captured, CapturedPart, Context, Lacking, Need, PartInfo, Sink};
 
 use crate::Service;
 use crate::backups::create::{BackupDone, Capture, Making};
-use crate::jobs::{Order, value};
-use crate::sources::policy_of;
+use crate::instance::policy_of;
+use crate::jobs::value;
+use crate::orders::Order;
 use archive::{self, Limits, Unpacked};
 
 #[derive(Clone, Debug)]

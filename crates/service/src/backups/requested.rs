@@ -3,6 +3,7 @@
 //! A backup that is not made yet is only an order of a job, with the id that it will have. Panels show it from then on. Their pages are
 //! counted, so that any one can be asked for; what is not made yet is put between the backups where it belongs by its time.
 
+use crate::access::no_such_backup;
 use catalog::backup_pages::MadeRow;
 use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
@@ -11,10 +12,10 @@ use model::{JobKind, JobState, Permission, Reason, Result, WhenFull};
 use serde::Serialize;
 
 use crate::Service;
-use crate::backups::create::BackupOrder;
 use crate::backups::view::BackupView;
-use crate::jobs::Order;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
+use crate::orders::BackupOrder;
+use crate::orders::Order;
 
 /// Of what failed, so much is shown; likewise of what goes on.
 const MOST: i64 = 200;
@@ -133,7 +134,7 @@ impl Service {
         }
         // It may have been made between the two looks.
         let made = self.made_backup(&source.id, backup).await?;
-        made.ok_or_else(|| crate::backups::create::no_such_backup(backup))
+        made.ok_or_else(|| no_such_backup(backup))
     }
 
     async fn made_backup(&self, source: &str, backup: &str) -> Result<Option<AskedBackup>> {
@@ -142,7 +143,7 @@ impl Service {
             return Ok(None);
         };
         if backup.reason == Reason::Safety.word() || backup.state != "ok" {
-            return Err(crate::backups::create::no_such_backup(&backup.id));
+            return Err(no_such_backup(&backup.id));
         }
         let job = match &backup.job {
             Some(job) => self.catalog.job(job).await?,
@@ -186,7 +187,7 @@ impl Service {
         let id = self.source_row(source).await?.id;
         self.may(Permission::Delete, Some(&id)).await?;
         let job = asked.job.filter(|_| asked.stage != Stage::Done);
-        let job = job.ok_or_else(|| crate::backups::create::no_such_backup(backup))?;
+        let job = job.ok_or_else(|| no_such_backup(backup))?;
         if !self.catalog.cancel_job(&job, self.now_ms()).await? {
             self.catalog.delete_job(&job).await?;
         }

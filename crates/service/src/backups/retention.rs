@@ -15,8 +15,8 @@ use repository::Level;
 
 use crate::Service;
 use crate::backups::standing::reservation;
+use crate::instance::policy_of;
 use crate::sources::held;
-use crate::sources::policy_of;
 
 /// What thinning out came to.
 #[derive(Debug, Default)]

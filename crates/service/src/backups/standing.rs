@@ -14,7 +14,7 @@ use sources::Obstacle;
 
 use crate::Service;
 use crate::backups::view::BackupView;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
 
 /// How much a backup holds, as the catalog keeps it.
 pub(crate) fn amounts(manifest: &Manifest) -> String {

@@ -21,7 +21,6 @@ use model::{Kind, Permission, Problem, Result, Size, UploadId};
 use rustix::fs::{FlockOperation, flock};
 use tokio::io::AsyncWriteExt;
 
-pub(crate) use job::UploadOrder;
 pub use job::UploadRequest;
 pub(crate) use turns::Receiving;
 use turns::Turn;

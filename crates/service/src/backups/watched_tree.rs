@@ -12,7 +12,7 @@ use sources::{Context, Entry, Materialize, ReadSeek, Recorded, Tree, Unwritten};
 
 use crate::Service;
 use crate::backups::adapters::TreeOf;
-use crate::care::Loss;
+use crate::backups::damage::Loss;
 
 #[derive(Clone, Default)]
 struct Damage(Arc<AtomicBool>);

@@ -1,29 +1,21 @@
 //! What a careful person would look at every hour: is the catalog in step with the repository, is a backup overdue, is something unusual.
 //!
-//! Rules: overdue means that a run was due two hours ago and no backup was made since; it is said once a day. A size is unusual when it is
-//! less than half or more than twice the median of the last ones. Nothing is deleted here but what a policy lets go and what is expired.
+//! Rules: overdue means that a run was due two hours ago and no backup was made since; it is said once a day. Nothing is deleted here but what a policy lets go and what is expired.
 
 use std::collections::HashMap;
 
-use catalog::backups::BackupRow;
 use catalog::schedules::ScheduleRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Problem, Progress, Result};
 use serde::Serialize;
 
 use crate::Service;
-use crate::backups::accept_hint;
+use crate::instance::policy_of;
 use crate::notices::Severity;
-use crate::sources::policy_of;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 const GRACE_MS: i64 = 2 * HOUR_MS;
-/// So many backups make a habit.
-const HABIT: usize = 3;
-const LOOKED_AT: i64 = 12;
-/// Changes of small things are nobody's alarm.
-const SMALL: i64 = 1 << 20;
 
 /// How a source stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -138,36 +130,6 @@ impl Service {
         self.tell_of_damaged(&step.hurt).await
     }
 
-    pub(crate) async fn tell_of_gone(&self, rows: &[BackupRow]) -> Result<()> {
-        self.tell_of_rows(rows, "gone from the repository").await
-    }
-
-    pub(crate) async fn tell_of_damaged(&self, rows: &[BackupRow]) -> Result<()> {
-        let damaged = "no more to be read in the repository (`cairn repository check` names the files)";
-        self.tell_of_rows(rows, damaged).await
-    }
-
-    async fn tell_of_rows(&self, rows: &[BackupRow], what: &str) -> Result<()> {
-        for source in self.catalog.list_sources().await? {
-            let ids: Vec<&str> = rows
-                .iter()
-                .filter(|row| row.source == source.id)
-                .map(|row| row.id.as_str())
-                .collect();
-            if ids.is_empty() {
-                continue;
-            }
-            let text = format!(
-                "{} {what}: {}",
-                model::counted(ids.len() as u64, "backup is", "backups are"),
-                ids.join(", ")
-            );
-            let notice = self.notice(Severity::Failure, "check of the repository", &text)?;
-            self.tell(&source, notice).await?;
-        }
-        Ok(())
-    }
-
     /// True once a day, and remembered.
     pub(crate) async fn is_first_today(&self, what: &str, now: i64) -> Result<bool> {
         let last = self.catalog.setting(what).await?;
@@ -215,43 +177,6 @@ impl Service {
             model::moment_text(promised)
         );
         let notice = self.notice(Severity::Overdue, "backup", &text)?;
-        self.tell(source, notice).await
-    }
-
-    /// Says when a new backup is much smaller or larger than those before.
-    pub(crate) async fn tell_unusual(&self, source: &SourceRow, new: &BackupRow) -> Result<()> {
-        if !new.suspicion.is_empty() {
-            let text = format!(
-                "the backup is suspicious: {}; {}",
-                new.suspicion,
-                accept_hint(&new.id)
-            );
-            return self.tell_anomaly(source, new, &text).await;
-        }
-        let rows = self.catalog.list_backups(Some(&source.id), LOOKED_AT).await?;
-        let like = |row: &&BackupRow| row.id != new.id && row.reason != "safety" && row.parts == new.parts;
-        let mut sizes: Vec<i64> = rows.iter().filter(like).map(|row| row.bytes).collect();
-        if sizes.len() < HABIT {
-            return Ok(());
-        }
-        sizes.sort_unstable();
-        let usual = sizes[sizes.len() / 2];
-        let is_usual = new.bytes <= usual.saturating_mul(2) && new.bytes >= usual / 2;
-        if is_usual || (new.bytes - usual).abs() < SMALL {
-            return Ok(());
-        }
-        let text = format!(
-            "the backup holds {} bytes; those before it hold about {usual}",
-            new.bytes
-        );
-        self.tell_anomaly(source, new, &text).await
-    }
-
-    async fn tell_anomaly(&self, source: &SourceRow, new: &BackupRow, text: &str) -> Result<()> {
-        let notice = crate::notices::Notice {
-            backup: Some(new.id.clone()),
-            ..self.notice(Severity::Anomaly, "backup", text)?
-        };
         self.tell(source, notice).await
     }
 }

@@ -6,8 +6,8 @@ use repository::{Copied, GRACE_MS, Level, PrunePlan, RepairPlan, Repository, Sta
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
-use crate::care::verify::Loss;
-use crate::jobs::Order;
+use crate::backups::Loss;
+use crate::orders::Order;
 
 /// Entries of the audit log that are looked at together.
 const AT_ONCE: i64 = 1_000;
@@ -48,6 +48,18 @@ fn grace(no_grace: bool) -> i64 {
 }
 
 impl Service {
+    /// The repository `main`; an error when it was not made yet.
+    pub async fn repository(&self) -> Result<Repository> {
+        self.may(Permission::Repository, None).await?;
+        self.opened().await
+    }
+
+    /// Was there ever a repository? If not, the first backup makes it.
+    pub async fn expects_repository(&self) -> Result<bool> {
+        self.may(Permission::Repository, None).await?;
+        self.is_repository_expected().await
+    }
+
     /// What a prune would do.
     pub async fn plan_prune(
         &self,

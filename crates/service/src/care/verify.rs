@@ -4,6 +4,7 @@
 //! piece, is named, loses its mark of being verified, and its state says so from then on. Being read back whole is what heals it, and nothing else.
 //! Wherever damage is found, it goes through here.
 
+use crate::backups::Loss;
 use std::collections::{HashMap, HashSet};
 
 use catalog::backups::BackupRow;
@@ -12,7 +13,7 @@ use repository::{Finding, Id, Level, Report, Repository, Snapshot, Snapshots};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
-use crate::jobs::Order;
+use crate::orders::Order;
 
 /// What a verification saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,33 +74,6 @@ pub struct Checked {
 impl Checked {
     pub fn is_clean(&self) -> bool {
         self.report.is_clean() && self.affected.is_empty()
-    }
-}
-
-/// What a backup has lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// Its snapshot is not there.
-    Gone,
-    /// Its snapshot cannot be read.
-    Snapshot,
-    /// Pieces of its content are damaged or missing.
-    Pieces,
-}
-
-impl Loss {
-    pub(crate) fn of_snapshot(problem: &Problem) -> Self {
-        match problem.kind() {
-            Kind::NotFound => Loss::Gone,
-            _ => Loss::Snapshot,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Loss::Gone => "missing",
-            Loss::Snapshot | Loss::Pieces => "damaged",
-        }
     }
 }
 
@@ -221,22 +195,6 @@ impl Service {
         Ok(Checked { report, affected })
     }
 
-    /// Marks a backup that cannot be restored whole, and tells of it once.
-    async fn mark_lost(&self, row: &BackupRow, loss: Loss) -> Result<()> {
-        match loss {
-            Loss::Pieces => self.catalog.set_backup_hurt(&row.id).await?,
-            Loss::Snapshot | Loss::Gone => self.catalog.set_backup_state(&row.id, loss.word()).await?,
-        }
-        if row.state == loss.word() {
-            return Ok(());
-        }
-        let rows = std::slice::from_ref(row);
-        match loss {
-            Loss::Gone => self.tell_of_gone(rows).await,
-            Loss::Pieces | Loss::Snapshot => self.tell_of_damaged(rows).await,
-        }
-    }
-
     /// Compares the repository with itself and with the catalog.
     pub async fn check(&self, level: Level, progress: &Progress, cancel: &Cancel) -> Result<Checked> {
         self.may(Permission::Repository, None).await?;
@@ -291,14 +249,6 @@ impl Service {
         }
         let report = seen.report;
         Ok((Checked { report, affected }, there))
-    }
-
-    /// A snapshot was read, and a piece of it is damaged or missing, or its own file is: its backup is marked.
-    pub(crate) async fn note_loss(&self, snapshot: &str, loss: Loss) -> Result<()> {
-        match self.catalog.backup_of_snapshot("main", snapshot).await? {
-            Some(row) => self.mark_lost(&row, loss).await,
-            None => Ok(()),
-        }
     }
 }
 

@@ -10,10 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use model::{Kind, Problem, Result, Size};
-use repository::storage::is_folder;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
-
-use crate::Service;
 
 const LEAST: u64 = 512 << 10;
 const MOST: u64 = 4 << 20;
@@ -85,7 +82,7 @@ impl Reserve {
     }
 
     /// Takes back what was given up, or what is left of it: others would fill the disk to the last byte.
-    fn take_back(&self) -> Result<()> {
+    pub(crate) fn take_back(&self) -> Result<()> {
         match self.room() {
             Some(room) if room.free >= room.wanted * 2 => self.keep(),
             Some(room) if self.length() == 0 && room.free >= LEAST / 4 => {
@@ -137,35 +134,5 @@ fn fill(file: &mut File, size: u64) -> std::io::Result<()> {
             Ok(())
         }
         other => other.map_err(Into::into),
-    }
-}
-
-impl Service {
-    fn reserves(&self) -> Vec<Reserve> {
-        let own = self.place.reserve();
-        let address = self.repository_address();
-        let is_apart = is_folder(&address) && !Path::new(&address).starts_with(self.place.root());
-        let apart = (is_apart && Path::new(&address).is_dir())
-            .then(|| Reserve::new(Path::new(&address), "cairn-reserve"));
-        [own].into_iter().chain(apart).collect()
-    }
-
-    /// Before something is deleted.
-    pub(crate) fn make_room(&self) -> Result<()> {
-        self.reserves().iter().try_for_each(Reserve::give_up_if_tight)
-    }
-
-    /// Before something is written: is there room to delete with, whatever comes?
-    pub(crate) fn check_room(&self) -> Result<()> {
-        self.reserves().iter().try_for_each(Reserve::keep)
-    }
-
-    /// When something was deleted, or a process ends: what was given up is taken back if it can be.
-    pub(crate) fn take_room_back(&self) {
-        for reserve in self.reserves() {
-            if let Err(problem) = reserve.take_back() {
-                tracing::debug!("{problem}");
-            }
-        }
     }
 }

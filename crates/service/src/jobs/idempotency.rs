@@ -11,13 +11,13 @@
 //! is free, and the repeat is carried out as if it were the first. What asks for no job is one transaction: done anew it is refused
 //! by what is there already (a name that is taken, a request that is answered), or changes nothing more.
 
+use crate::instance::die_if_asked;
 use std::time::Duration;
 
 use catalog::answers::{AnswerRow, KeyClaim};
 use model::{Kind, Problem, Result};
 
 use crate::Service;
-use crate::backups::die_if_asked;
 use crate::instance::Who;
 
 const LONGEST_KEY: usize = 255;

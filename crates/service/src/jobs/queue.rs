@@ -12,72 +12,18 @@ mod reap;
 mod see_through;
 mod serve;
 
-use catalog::jobs::{JobRow, NewJob};
-use model::{JobId, JobKind, Problem, Result};
-use serde::{Deserialize, Serialize};
+use crate::instance::die_if_asked;
+use crate::orders::Order;
+use catalog::jobs::NewJob;
+use model::{JobId, Problem, Result};
 
-pub(crate) use carry_out::{value, warnings};
+pub(crate) use carry_out::{Watch, value, warnings};
 pub use serve::{Roles, Serving, WorkedOff};
 
 use crate::Service;
-use crate::backups::BackupOrder;
-use crate::backups::UploadOrder;
-use crate::backups::die_if_asked;
-use crate::restores::RestoreOrder;
 
 /// Longer than any piece of work without a sign of life.
 pub(crate) const LEASE_MS: i64 = 60_000;
-
-/// What a job is to do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "lowercase")]
-pub(crate) enum Order {
-    Backup(BackupOrder),
-    Restore(RestoreOrder),
-    Verify {
-        backup: Option<String>,
-    },
-    Prune {
-        no_grace: bool,
-    },
-    /// By the process that was asked.
-    Export {
-        backup: String,
-        format: String,
-    },
-    /// By the process that was asked.
-    Import {
-        file: String,
-    },
-    /// Of a snapshot of another program, by the process that was asked.
-    Adopt {
-        snapshot: String,
-    },
-    /// Of a file that was uploaded.
-    #[serde(rename = "import-upload")]
-    ImportUpload(UploadOrder),
-    /// Import and restore in one.
-    #[serde(rename = "restore-upload")]
-    RestoreUpload(UploadOrder),
-}
-
-impl Order {
-    pub(crate) fn kind(&self) -> JobKind {
-        match self {
-            Order::Backup(_) => JobKind::Backup,
-            Order::Restore(_) | Order::RestoreUpload(_) => JobKind::Restore,
-            Order::Verify { .. } => JobKind::Verify,
-            Order::Prune { .. } => JobKind::Prune,
-            Order::Export { .. } => JobKind::Export,
-            Order::Import { .. } | Order::Adopt { .. } | Order::ImportUpload(_) => JobKind::Import,
-        }
-    }
-
-    pub(crate) fn of(job: &JobRow) -> Result<Self> {
-        serde_json::from_str(&job.request)
-            .map_err(|error| Problem::damaged(format!("job {} cannot be read", job.id)).caused_by(error))
-    }
-}
 
 impl Service {
     /// Queues a job; its id.

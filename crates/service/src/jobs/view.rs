@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Service;
-use crate::backups::JobFilter;
-use crate::restores::{closed, is_resumable, left_by};
+use crate::jobs::closing::{closed, is_resumable, left_by};
+use crate::jobs::list::JobFilter;
 
 /// Restores are looked through so many at a time.
 const MANY: i64 = 100;

@@ -10,12 +10,12 @@ use model::{Event, JobState, Kind, LetterId, Permission, Problem, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Service;
+use crate::instance::policy_of;
 use crate::jobs::warnings;
 use crate::notices::channels::{
     Channel, Clients, Delivered, Names, Notice, Outbox, Secret, Severity, deliver, next_retry, worth_retrying,
 };
-use crate::sources::policy_of;
+use crate::{Service, registry};
 
 /// Longer than one attempt takes.
 const ATTEMPT_MS: i64 = 120_000;
@@ -90,7 +90,7 @@ impl Service {
             .ok()
             .and_then(|result| result.pointer("/backup/id").and_then(Value::as_str));
         let told = match self.tell_of(job, event.into(), &text, backup).await {
-            Ok(()) => self.tell_requester_of_end(job, event, &text).await,
+            Ok(()) => registry::tell_requester(self, job, event, &text).await,
             failed => failed,
         };
         if let Err(problem) = told {
@@ -225,7 +225,7 @@ impl Service {
         };
         let channel: model::Channel = serde_json::from_str(&row.channel).map_err(malformed)?;
         let notice: Notice = serde_json::from_str(&row.notice).map_err(malformed)?;
-        match self.finished(notice).await? {
+        match registry::finish_notice(self, notice).await? {
             Some(notice) => {
                 let done = deliver(&self.channel(&channel)?, &notice, &self.clients()).await;
                 done.map(|_| ())

@@ -7,14 +7,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{Kind, Permission, Problem, Result};
+use model::{Kind, Problem, Result};
 use repository::Repository;
 use repository::format::key_file::Cost;
 use repository::storage::{Class, is_folder};
 
-use crate::Service;
 use crate::instance::write_private;
 use crate::repositories::identity::{REMEMBERED, Remembered, absolute, another, missing, unlike};
+use crate::{Service, registry};
 
 /// The setting that is there from before a repository comes to be until it is remembered.
 const MAKING: &str = "repository.making";
@@ -54,6 +54,14 @@ impl Service {
         Ok(remembered)
     }
 
+    /// Is the repository known not to be there?
+    pub(crate) async fn is_gone(&self) -> Result<bool> {
+        Ok(self
+            .recall()
+            .await?
+            .is_some_and(|known| known.gone_since.is_some()))
+    }
+
     fn remembered(&self) -> Option<Remembered> {
         let known = self.main.remembered.lock();
         known.unwrap_or_else(PoisonError::into_inner).clone()
@@ -73,12 +81,6 @@ impl Service {
         self.options.repository.is_none() && self.remembered().is_some_and(|known| known.address.is_some())
     }
 
-    /// The repository `main`; an error when it was not made yet.
-    pub async fn repository(&self) -> Result<Repository> {
-        self.may(Permission::Repository, None).await?;
-        self.opened().await
-    }
-
     /// The one way to the repository. It is there, and it is ours, at this moment.
     pub(crate) async fn opened(&self) -> Result<Repository> {
         let known = self.recall().await?;
@@ -91,14 +93,14 @@ impl Service {
             (Some(known), Ok(repository)) => {
                 // It comes back before the first use of it.
                 if known.gone_since.is_some() {
-                    Box::pin(self.note_back(&known, &repository)).await?;
+                    registry::repository_is_back(self, &known, &repository).await?;
                 } else if known.id.is_empty() {
                     self.remember_repository(&repository).await?;
                 }
                 Ok(self.patient(&repository))
             }
             (Some(known), Err(problem)) if problem.kind() == Kind::RepositoryMissing => {
-                self.note_gone(&known, &problem).await?;
+                registry::repository_is_gone(self, &known, &problem).await?;
                 Err(problem)
             }
             (_, Err(problem)) => Err(problem),
@@ -249,9 +251,8 @@ impl Service {
         }
     }
 
-    /// Was there ever a repository? If not, the first backup makes it.
-    pub async fn expects_repository(&self) -> Result<bool> {
-        self.may(Permission::Repository, None).await?;
+    /// Was there ever a repository, as far as the catalog and the data directory know?
+    pub(crate) async fn is_repository_expected(&self) -> Result<bool> {
         if self.recall().await?.is_some() {
             return Ok(true);
         }

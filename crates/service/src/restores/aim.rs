@@ -8,13 +8,13 @@
 
 mod seen_as;
 
+use crate::orders::Target;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use model::{Kind, MANIFEST_FILE, Manifest, Mode, Problem, Reason, Result, nearest};
 use sources::{Context, Recorded, Source, Tree, Wanted};
 
-use super::Target;
 use crate::Service;
 use crate::backups::Watched;
 use seen_as::SeenAs;

@@ -21,7 +21,7 @@ pub use answer::Agreement;
 
 use crate::Service;
 use crate::instance::Caller;
-use crate::jobs::Order;
+use crate::orders::Order;
 use crate::people::hash;
 
 /// More are not looked through when a prefix is resolved.

@@ -3,14 +3,16 @@
 //! Gates: somebody typed the name of what would be changed; the owner approved it (`approvals`); the server is stopped, or can be told to be.
 //! That the account's plan includes restores is asked by the judge. A folder that is no source has no policy, and no gates.
 
+use crate::orders::RestoreOrder;
+use crate::orders::Target;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Permission, Plan, Problem, Progress, Result};
 use sources::{Hold, Journal};
 
-use super::{RestoreOrder, RestoreRequest, Restored, SAFETY_STEP, Target};
+use super::{RestoreRequest, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
 
 impl Service {
     /// What has to be typed before this plan is carried out; nothing when it destroys nothing, or the policy does not want it.

@@ -7,50 +7,23 @@
 //! it would still touch stands as its plan was made for, or as it left it itself. What a closed one left beside its target is removed where
 //! that loses nothing.
 
+use crate::jobs::closed;
+use crate::jobs::is_resumable;
+use crate::jobs::undo_or_again;
+use crate::orders::RestoreOrder;
 use catalog::jobs::JobRow;
 use model::{Cancel, Kind, PLAN_LIFETIME_MS, Permission, Plan, Problem, Progress, Result};
 use repository::Level;
 use sources::{Hold, Journal, Request};
 
 use super::perform::Run;
-use super::{PLAN_STEP, RestoreOrder, Restored, SAFETY_STEP};
+use super::{PLAN_STEP, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
-use crate::jobs::Order;
+use crate::orders::Order;
 
 /// So many things are named when somebody changed more.
 const NAMED: usize = 5;
-
-/// Why a restore cannot go on when this one has begun.
-pub(crate) fn superseded_by(newer: &str) -> Problem {
-    let message = format!("superseded: restore {newer} has begun to change the same target since");
-    Problem::new(Kind::Drifted, message).hint(format!(
-        "`cairn restore` makes a new plan; `cairn undo {newer}` takes the later restore back"
-    ))
-}
-
-/// Can somebody go on with it?
-pub(crate) fn is_resumable(row: &JobRow) -> bool {
-    let is_open = matches!(row.state.as_str(), "interrupted" | "failed" | "cancelled");
-    row.kind == "restore" && is_open && row.closed == 0
-}
-
-/// Why a closed restore does not go on.
-pub(crate) fn closed(row: &JobRow) -> Problem {
-    let is_superseded = row.error_kind.as_deref() == Some(Kind::Drifted.word());
-    let kind = if is_superseded {
-        Kind::Drifted
-    } else {
-        Kind::Conflict
-    };
-    let why = row
-        .error_message
-        .as_deref()
-        .unwrap_or("it was cancelled before it began");
-    let hint = "`cairn restore` makes a new plan; `cairn undo` takes back what was done";
-    let hint = row.error_hint.as_deref().unwrap_or(hint);
-    Problem::new(kind, format!("job {} can never go on: {why}", row.id)).hint(hint)
-}
 
 impl Service {
     /// Goes on with a restore that failed, was cancelled, or whose process went away.
@@ -260,37 +233,9 @@ impl Service {
     }
 }
 
-/// What somebody is told who cancels a job for good that has begun.
-pub(crate) fn left_by(row: &JobRow) -> Option<Problem> {
-    if row.kind != "restore" || matches!(row.state.as_str(), "waiting") {
-        return None;
-    }
-    if row.changed.is_none() {
-        let message = format!(
-            "restore {} was cancelled for good; it had changed nothing",
-            row.id
-        );
-        return Some(Problem::new(Kind::Cancelled, message).hint("ask for the restore again"));
-    }
-    let target = row
-        .source_name
-        .as_deref()
-        .or(row.source.as_deref())
-        .unwrap_or_default();
-    let message = format!(
-        "it was cancelled for good; “{target}” is now partly as in the backup and partly as it was before"
-    );
-    Some(Problem::new(Kind::Cancelled, message).hint(undo_or_again(row)))
-}
-
 fn way_out(job: &JobRow) -> String {
     let resume = format!("`cairn resume {}` goes on if nothing was changed since; ", job.id);
     format!("{resume}{}", undo_or_again(job))
-}
-
-fn undo_or_again(job: &JobRow) -> String {
-    let id = &job.id;
-    format!("`cairn undo {id}` brings back what was there before; `cairn restore` makes a new plan")
 }
 
 impl Run<'_> {

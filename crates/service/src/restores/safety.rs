@@ -5,25 +5,23 @@
 //! ([`Run::check_saved`], which every restore passes). Something that is not there stops the restore before anything is touched, or is left
 //! alone where that was asked for.
 
+use crate::orders::Target;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
 use catalog::sources::SourceRow;
-use model::{
-    Action, BackupId, Cancel, Draft, Item, Kind, Lacks, Mode, Plan, Problem, Progress, Reason, Result,
-    Unsaved,
-};
+use model::{Action, BackupId, Draft, Item, Kind, Lacks, Mode, Plan, Problem, Reason, Result, Unsaved};
 use repository::Level;
 use sources::Wanted;
 
 use super::aim::insides;
 use super::perform::Run;
+use super::place;
 use super::unsaved::{check_no_loss, named, not_saved};
-use super::{Target, place};
 use crate::Service;
+use crate::backups::Loss;
 use crate::backups::TreeOf;
 use crate::backups::{Making, by_source};
-use crate::care::Loss;
 
 /// A safety backup that was made and verified.
 pub(super) struct Safety {
@@ -48,41 +46,6 @@ impl Safety {
 }
 
 impl Service {
-    pub(crate) async fn verify_snapshot(
-        &self,
-        snapshot: &str,
-        level: Level,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<()> {
-        let repository = self.opened().await?;
-        let id = repository::Id::parse(snapshot)?;
-        let (progress, cancel) = (progress.clone(), cancel.clone());
-        let read = move || match repository.snapshot(&id) {
-            Ok(snapshot) => repository.verify(&snapshot, level, &progress, &cancel).map(Ok),
-            Err(problem) => Ok(Err(problem)),
-        };
-        let report = match self.blocking(read).await? {
-            Err(problem) => {
-                if matches!(problem.kind(), Kind::NotFound | Kind::Damaged) {
-                    self.note_loss(snapshot, Loss::of_snapshot(&problem)).await?;
-                }
-                return Err(problem);
-            }
-            Ok(report) => report,
-        };
-        if !report.is_clean() {
-            self.note_loss(snapshot, Loss::Pieces).await?;
-        }
-        match report.errors().next() {
-            None => Ok(()),
-            Some(error) => Err(
-                Problem::damaged(format!("the backup cannot be restored whole: {error}"))
-                    .hint("nothing was changed; `cairn verify --all` shows which backups are whole"),
-            ),
-        }
-    }
-
     /// The hidden source that stands for a folder which was restored into.
     async fn dir_source(&self, target: &Target) -> Result<SourceRow> {
         let (name, Target::Dir(dir)) = (place(target), target) else {

@@ -1,10 +1,11 @@
 //! Plans that were shown: look at one again, and carry out exactly that one.
 
+use crate::orders::Target;
 use std::path::PathBuf;
 
 use model::{Kind, Permission, Plan, Problem, Result};
 
-use super::{RestoreRequest, Target};
+use super::RestoreRequest;
 use crate::Service;
 
 impl Service {

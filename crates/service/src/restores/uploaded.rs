@@ -3,6 +3,7 @@
 //! Order: the archive is found good as a whole → it becomes a backup → the plan → the gates → from here on a restore like every other. What
 //! was planned is a step of the journal: a job that is gone on with neither imports again nor plans anew, and needs the uploaded file no more.
 
+use crate::orders::RestoreOrder;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Mode, Permission, Problem, Progress, Reason, Result};
@@ -10,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sources::Journal;
 
-use super::{RestoreOrder, RestoreRequest, Restored, Wanted};
+use super::{RestoreRequest, Restored, Wanted};
 use crate::Service;
 use crate::backups::JournalOf;
-use crate::backups::{Received, UploadOrder, UploadRequest};
-use crate::jobs::{Order, value};
-use crate::sources::policy_of;
+use crate::backups::{Received, UploadRequest};
+use crate::instance::policy_of;
+use crate::jobs::value;
+use crate::orders::Order;
+use crate::orders::UploadOrder;
 
 /// The step of the journal that holds the [`Planned`].
 const UPLOAD_STEP: &str = "service:upload";

@@ -3,8 +3,10 @@
 //! Rules: a policy is changed as a whole or key by key; what cannot be read is refused by name and nothing is saved. Saving one moves the
 //! schedule; it deletes nothing by itself: that comes after the next backup, and is shown by `simulate` before.
 
+use crate::instance::bad_json;
+use crate::instance::policy_of;
 use catalog::sources::SourceRow;
-use model::{Held, Hooks, Judged, Kind, Lapse, Permission, Policy, Preset, Problem, Result, Terms, Zone};
+use model::{Held, Hooks, Judged, Lapse, Permission, Policy, Preset, Problem, Result, Terms, Zone};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -38,11 +40,6 @@ pub struct PresetUsed {
     #[serde(flatten)]
     pub policy: Policy,
     pub changed: Vec<KeyChange>,
-}
-
-pub(crate) fn policy_of(source: &SourceRow) -> Result<Policy> {
-    let read = |text: &str| Policy::from_json(serde_json::from_str(text).map_err(bad_json)?);
-    read(&source.policy).map_err(|problem| problem.context(format!("the policy of “{}”", source.name)))
 }
 
 impl Service {
@@ -196,10 +193,4 @@ pub(crate) fn held(row: &catalog::backups::BackupRow) -> Result<Held> {
         good: row.is_good(),
         person: row.person.clone(),
     })
-}
-
-fn bad_json(error: serde_json::Error) -> Problem {
-    Problem::new(Kind::Damaged, "a policy in the catalog is malformed")
-        .hint("set it anew with `cairn policy set`")
-        .caused_by(error)
 }

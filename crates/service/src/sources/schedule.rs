@@ -12,9 +12,9 @@ use model::{Marks, Permission, Policy, Reason, Result, Schedule};
 use serde::Serialize;
 
 use crate::Service;
-use crate::backups::BackupOrder;
-use crate::jobs::Order;
-use crate::sources::policy::policy_of;
+use crate::instance::policy_of;
+use crate::orders::BackupOrder;
+use crate::orders::Order;
 
 /// Two machines' clocks may differ by so much.
 const SKEW_MS: i64 = 3_600_000;

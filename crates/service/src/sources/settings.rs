@@ -7,7 +7,6 @@ use catalog::sources::SourceRow;
 use model::{Permission, Problem, Relation, Result, SourceId};
 use serde::Serialize;
 use serde_json::{Value, json};
-use sources::{Context, Inspection};
 
 use crate::Service;
 
@@ -149,17 +148,6 @@ impl Service {
         self.catalog.update_source(&row).await?;
         self.audit("source.edit", &row.name, &changes.to_string()).await?;
         Ok(view(&row))
-    }
-
-    /// What parts there are and what is in the way.
-    pub async fn check_source(&self, wanted: &str) -> Result<Inspection> {
-        let row = self.source_row(wanted).await?;
-        self.may(Permission::See, Some(&row.id)).await?;
-        let source = self.open_source(&row)?;
-        let mut seen = self.blocking(move || source.inspect(&Context::default())).await?;
-        seen.obstacles
-            .extend(self.last_backup_that_is_not_good(&row.id).await?);
-        Ok(seen)
     }
 
     /// Forgets a source; its backups stay.

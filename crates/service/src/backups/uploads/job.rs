@@ -4,17 +4,17 @@
 //! it as hostile, into no more room than there is. A passphrase is stored with the job sealed, and with it only. However the job ends, the
 //! file goes; a job that goes back to the queue keeps it.
 
+use crate::orders::UploadOrder;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Permission, Problem, Progress, Reason, Result};
-use serde::{Deserialize, Serialize};
 
 use super::{Received, room};
 use crate::Service;
 use crate::backups::create::BackupDone;
 use crate::backups::import::ImportRequest;
-use crate::jobs::Order;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
+use crate::orders::Order;
 use archive::Limits;
 
 /// What is to become of an upload.
@@ -32,17 +32,6 @@ impl std::fmt::Debug for UploadRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "UploadRequest({:?}, {:?})", self.name, self.file_name)
     }
-}
-
-/// What is stored with the job.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct UploadOrder {
-    pub(crate) source: String,
-    pub(crate) name: Option<String>,
-    pub(crate) file_name: Option<String>,
-    upload: String,
-    /// Sealed.
-    passphrase: Option<String>,
 }
 
 fn place(upload: &str) -> String {

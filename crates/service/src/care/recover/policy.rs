@@ -7,11 +7,10 @@
 use catalog::sources::SourceRow;
 use model::{Manifest, ManifestSource, Policy, Problem, Result, Schedule};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Recovered;
 use crate::Service;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
 
 /// What a source has before anybody has said anything.
 const NONE: &str = "{}";
@@ -32,18 +31,6 @@ pub struct RecoveredPolicy {
     remembered: Schedule,
     #[serde(skip)]
     id: String,
-}
-
-/// What a manifest holds of a source's policy, and what it lacks of it.
-pub(crate) fn policy_for_manifest(source: &SourceRow) -> (Value, Vec<String>) {
-    // A policy that cannot be read stops no backup.
-    let policy = policy_of(source).unwrap_or_default();
-    if policy == Policy::default() {
-        return (Value::Null, Vec::new());
-    }
-    let (told, lacks) = policy.without_secrets();
-    let value = serde_json::to_value(told).unwrap_or_default();
-    (value, lacks.into_iter().map(str::to_owned).collect())
 }
 
 /// The policy as it is brought back, and what is said of it.

@@ -3,6 +3,7 @@
 //! Rules: the lease is renewed while the work goes on; who lost it stops and writes nothing more. A wish to stop is looked for twice a
 //! second. A process that leaves in good order gives its job back to the queue; what was done is found again by whoever takes it on.
 
+use crate::orders::Order;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,8 @@ use model::{Cancel, JobState, Kind, Problem, Progress, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{LEASE_MS, Order};
-use crate::Service;
+use super::LEASE_MS;
+use crate::{Service, registry};
 
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -62,7 +63,7 @@ impl Service {
             house
         };
         house
-            .carry_out_with(job, watch, Box::pin(house.perform(job, watch)))
+            .carry_out_with(job, watch, Box::pin(registry::perform(&house, job, watch)))
             .await
     }
 
@@ -75,7 +76,7 @@ impl Service {
     ) -> Result<Value> {
         let begin = self.now_ms();
         self.log(&job.id, "info", &format!("{} begins", job.kind)).await;
-        self.tell_start(job).await;
+        registry::job_starts(self, job).await;
         let outcome = self.under_lease(job, watch, work).await;
         let outcome = outcome.map(|mut result| {
             if let Some(fields) = result.as_object_mut() {
@@ -112,29 +113,6 @@ impl Service {
         };
         let done = self.carry_out_with(&job, &watch, work(id)).await?;
         read(done)
-    }
-
-    async fn perform(&self, job: &JobRow, watch: &Watch) -> Result<Value> {
-        let (progress, cancel) = (&watch.progress, &watch.cancel);
-        match Order::of(job)? {
-            Order::Backup(order) => value(self.perform_backup(job, &order, progress, cancel).await?),
-            Order::Restore(order) => value(self.perform_restore(job, &order, progress, cancel).await?),
-            Order::Verify { backup } => {
-                value(self.perform_verify(backup.as_deref(), progress, cancel).await?)
-            }
-            Order::Prune { no_grace } => value(self.perform_prune(no_grace, progress, cancel).await?),
-            Order::ImportUpload(order) => {
-                value(self.perform_import_upload(job, &order, progress, cancel).await?)
-            }
-            Order::RestoreUpload(order) => {
-                value(self.perform_restore_upload(job, &order, progress, cancel).await?)
-            }
-            Order::Export { .. } | Order::Import { .. } | Order::Adopt { .. } => Err(Problem::new(
-                Kind::Interrupted,
-                "the process that was asked for this is gone",
-            )
-            .hint("ask for it again")),
-        }
     }
 
     async fn under_lease(
@@ -215,7 +193,7 @@ impl Service {
         if let Err(problem) = self.place.discard_upload(&job.id) {
             tracing::warn!("{problem}");
         }
-        self.tell_end(job, state, &outcome).await;
+        registry::job_ended(self, job, state, &outcome).await;
         outcome
     }
 

@@ -4,10 +4,10 @@
 //! the schedule had asked for, and the import of an upload, are queued again, a few times at most, since nobody is there to do it by hand;
 //! a restore waits for `resume`. The hooks after a backup are nobody's from then on, and are run soon (`owed`). Scratch folders of jobs that do not run are removed.
 
+use crate::orders::Order;
 use model::{JobState, Kind, Problem, Reason, Result};
 
-use super::Order;
-use crate::Service;
+use crate::{Service, registry};
 
 /// So often a job may be claimed before nobody tries it again by itself.
 const MOST_CLAIMS: i64 = 3;
@@ -15,7 +15,7 @@ const MOST_CLAIMS: i64 = 3;
 impl Service {
     /// Marks what was interrupted, and what nobody approved in time.
     pub(crate) async fn reap(&self) -> Result<()> {
-        self.expire_approvals().await?;
+        registry::expire(self).await?;
         let mut ids = self.catalog.reap_jobs(self.now_ms()).await?;
         for dead in self.alive.dead()? {
             ids.extend(self.catalog.reap_jobs_of(dead.owner(), self.now_ms()).await?);
@@ -54,7 +54,7 @@ impl Service {
             } else {
                 problem.hint("ask for it again")
             };
-            self.tell_end(&job, JobState::Interrupted, &Err(problem)).await;
+            registry::job_ended(self, &job, JobState::Interrupted, &Err(problem)).await;
         }
         Ok(())
     }

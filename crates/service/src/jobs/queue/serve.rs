@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::carry_out::{Watch, state_of};
 use super::see_through::worker_lease;
-use crate::Service;
+use crate::{Service, registry};
 
 const TURN: Duration = Duration::from_millis(200);
 /// How long a leaving process waits for its jobs.
@@ -111,9 +111,9 @@ impl Serving {
     /// Serves until `stop` is set, then leaves in good order.
     pub async fn run(mut self, stop: &Cancel) -> Result<()> {
         self.service.sweep_scratch().await?;
-        self.service.sweep_uploads().await?;
+        registry::begin_serving(&self.service).await?;
         // Missing or not, it is served: people have to see it.
-        if let Err(problem) = self.service.look_closely().await {
+        if let Err(problem) = registry::look_closely_for_repository(&self.service).await {
             tracing::error!("{problem}");
             self.misses = true;
         }
@@ -148,7 +148,7 @@ impl Serving {
         if self.delivery.is_empty() {
             let service = Arc::clone(&self.service);
             self.delivery.spawn(async move {
-                if let Err(problem) = service.deliver_due().await {
+                if let Err(problem) = registry::deliver_notices(&service).await {
                     tracing::warn!("{problem}");
                 }
             });
@@ -193,17 +193,17 @@ impl Serving {
         {
             return Ok(());
         }
-        service.tick().await?;
+        registry::tick(service).await?;
         if now.saturating_sub(self.cared) >= HOUR_MS || now < self.cared {
             self.cared = now;
-            service.hourly().await?;
+            registry::hourly(service).await?;
         }
         Ok(())
     }
 
     /// Rows turn missing while nobody asks, too. The log says it once.
     async fn look_for_the_repository(&mut self) {
-        let looked = self.service.look().await;
+        let looked = registry::look_for_repository(&self.service).await;
         if let Err(problem) = &looked
             && !self.misses
         {
@@ -257,7 +257,7 @@ impl Service {
         self.reap().await?;
         self.settle_hooks().await?;
         // What can be done without it is done, and its absence is the answer.
-        let looked = self.look_closely().await;
+        let looked = registry::look_closely_for_repository(self).await;
         let now = self.now_ms();
         if scheduler
             && self
@@ -265,8 +265,8 @@ impl Service {
                 .take_lease(SCHEDULER, self.owner(), now, now + SCHEDULER_LEASE_MS)
                 .await?
         {
-            self.tick().await?;
-            self.hourly().await?;
+            registry::tick(self).await?;
+            registry::hourly(self).await?;
             self.catalog.release_lease(SCHEDULER, self.owner()).await?;
         }
         let mut done = WorkedOff::default();
@@ -282,7 +282,7 @@ impl Service {
             };
             done.count(&job.id, &self.carry_out(&job, &watch).await);
         }
-        self.deliver_due().await?;
+        registry::deliver_notices(self).await?;
         looked.map(|()| done)
     }
 }

@@ -13,7 +13,7 @@ use super::{ApprovalView, over, state_of};
 use crate::Service;
 use crate::access::Tried;
 use crate::instance::Who;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
 
 /// Reasons are read by people.
 const LONGEST_REASON: usize = 500;

@@ -10,7 +10,7 @@ use catalog::sources::SourceRow;
 use model::{Approval, ApprovalId, ApprovalState, Kind, Plan, Problem, Relation, Result, Role};
 
 use crate::Service;
-use crate::jobs::Order;
+use crate::orders::Order;
 use crate::people::{hash, secret};
 
 impl Service {

@@ -10,8 +10,8 @@ use model::{ApprovalState, Kind, Problem, Result};
 
 use super::{over, state_of};
 use crate::Service;
-use crate::restores::Target;
-use crate::sources::policy_of;
+use crate::instance::policy_of;
+use crate::orders::Target;
 
 impl Service {
     /// The approval under which this job may begin; nothing when it needs none. `begun`: it has touched the target under it before.

@@ -12,7 +12,7 @@ use repository::storage::{Class, is_folder};
 
 use crate::Service;
 use crate::notices::Severity;
-use crate::repositories::identity::{Remembered, missing};
+use crate::repositories::{Remembered, missing};
 
 /// A bucket is not asked more often.
 const FAR_MS: i64 = 60_000;
@@ -54,14 +54,6 @@ impl Service {
             Some(_) => self.opened().await.map(|_| ()),
             None => Ok(()),
         }
-    }
-
-    /// Since when is the repository not there?
-    pub(crate) async fn is_gone(&self) -> Result<bool> {
-        Ok(self
-            .recall()
-            .await?
-            .is_some_and(|known| known.gone_since.is_some()))
     }
 
     /// It was found gone.

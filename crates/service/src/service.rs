@@ -3,6 +3,7 @@
 //! Everything that people can ask for is a method of [`Service`], one file per verb. Doors open one and call it; they decide nothing.
 //! A `Service` is what all share of the instance, and who acts: [`Service::acting`] makes one for somebody else, at the price of a pointer.
 
+use sources::Context;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +11,15 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use catalog::Catalog;
-use model::{Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone};
+use model::{
+    BackupId, Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone,
+};
 use repository::{Patience, Repository};
 use tokio::sync::Semaphore;
 
-use crate::instance::caller::Caller;
-use crate::instance::data_dir::Place;
-use crate::instance::liveness::Alive;
+use crate::instance::Alive;
+use crate::instance::Caller;
+use crate::instance::Place;
 use crate::repositories::Main;
 
 /// So long what is queued or scheduled waits for a lock on the repository, when nobody says otherwise.
@@ -42,11 +45,11 @@ pub struct Options {
     /// Name of the time zone of schedules that name none.
     pub zone: String,
     /// Without one, letters go to the outbox.
-    pub mail: Option<crate::notices::Smtp>,
+    pub mail: Option<outbound::Smtp>,
     /// How the world reaches the server, for links in letters: `https://backup.example.org/cairn`.
     pub url: Option<String>,
     /// Networks of one's own that webhooks may call.
-    pub allow: Vec<crate::notices::Net>,
+    pub allow: Vec<outbound::Net>,
     /// So many bytes one uploaded file has at most.
     pub upload_limit: u64,
     /// How long queued and scheduled jobs wait for a lock on the repository; commands in the foreground wait ten seconds at most.
@@ -233,6 +236,20 @@ impl Service {
                 &self.caller.signed(detail),
             )
             .await
+    }
+
+    pub(crate) fn new_backup_id(&self) -> Result<String> {
+        Ok(BackupId::new(&self.options.clock, &self.options.random)?.to_string())
+    }
+
+    pub(crate) fn context(&self, job: &str, progress: &Progress, cancel: &Cancel) -> Context {
+        Context {
+            cancel: cancel.clone(),
+            progress: progress.clone(),
+            now_ms: self.now_ms(),
+            job: job.to_owned(),
+            ..Context::default()
+        }
     }
 
     /// Runs blocking work (engine, files) on a thread of its own.

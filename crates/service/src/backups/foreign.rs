@@ -17,7 +17,7 @@ use serde::Serialize;
 pub use adopt::AdoptRequest;
 
 use crate::Service;
-use crate::care::recover::manifest_of;
+use crate::backups::manifests::manifest_of;
 
 /// Shorter beginnings of a snapshot's id are not looked for.
 const SHORTEST: usize = 4;

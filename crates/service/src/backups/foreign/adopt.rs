@@ -16,12 +16,13 @@ use sources::Context;
 
 use super::choose::{Chosen, choose};
 use crate::Service;
-use crate::backups::BackupView;
-use crate::backups::{BackupDone, Making};
-use crate::backups::{manifest, manifest_meta, snapshot_meta};
-use crate::care::recover::row_of;
-use crate::jobs::{Order, value};
-use crate::sources::policy_of;
+use crate::backups::capture::{manifest, manifest_meta, snapshot_meta};
+use crate::backups::create::{BackupDone, Making};
+use crate::backups::manifests::row_of;
+use crate::backups::view::BackupView;
+use crate::instance::policy_of;
+use crate::jobs::value;
+use crate::orders::Order;
 
 #[derive(Clone, Debug, Default)]
 pub struct AdoptRequest {
