@@ -19,6 +19,7 @@ mod project;
 mod shortcuts;
 mod sql;
 mod tokens;
+mod wings;
 mod words;
 
 use std::path::Path;
@@ -31,8 +32,9 @@ use crate::run::Outcome;
 
 type Rule = fn(&Project) -> Vec<Finding>;
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     edges::check,
+    wings::check,
     dependencies::check,
     lengths::check,
     names::check,

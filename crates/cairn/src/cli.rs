@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod foreign;
 mod jobs;
+pub(crate) mod output;
 mod people;
 mod policies;
 mod restores;
@@ -23,13 +24,13 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arguments::{Arguments, Command, Global};
 use model::{Problem, Result};
 use service::{Options, Service};
 use tracing_subscriber::EnvFilter;
 
+use crate::cli::output::Output;
 use crate::configuration::{Configuration, Flags, environment, mail_server, secret_key, unknown_variables};
-use crate::output::Output;
-use arguments::{Arguments, Command, Global};
 
 /// Longer nobody waits for a mail server at the end of a command.
 const DELIVERY: Duration = Duration::from_secs(10);

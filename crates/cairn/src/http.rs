@@ -51,13 +51,18 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-pub(crate) fn router(door: Door) -> Router {
+/// What the interfaces answer.
+pub(crate) struct Routes {
+    /// Answered within a minute, with a small body.
+    pub(crate) short: Router<Door>,
+    /// Streams, and what carries a file.
+    pub(crate) long: Router<Door>,
+}
+
+fn router(door: Door, routes: Routes) -> Router {
     let base = door.base().to_owned();
-    let short = Router::new()
-        .merge(crate::panel::routes())
-        .merge(crate::api::routes(&door))
-        .merge(crate::web::routes())
-        .merge(crate::app_backups::routes())
+    let short = routes
+        .short
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             PATIENCE,
@@ -68,9 +73,8 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/readyz", get(vitals::readyz))
         .route("/metrics", get(vitals::metrics))
         .route("/download/{link}", get(download::download))
-        .merge(crate::api::streams())
         .merge(short)
-        .merge(crate::app_backups::long_routes())
+        .merge(routes.long)
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(axum::middleware::from_fn_with_state(door.clone(), rates::limit))
@@ -83,12 +87,12 @@ pub(crate) fn router(door: Door) -> Router {
 }
 
 /// Serves until told to leave.
-pub(crate) async fn serve(door: Door, listener: TcpListener, stop: Cancel) -> Result<()> {
+pub(crate) async fn serve(door: Door, routes: Routes, listener: TcpListener, stop: Cancel) -> Result<()> {
     let log = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
         let path = without_secret(request.uri().path());
         tracing::info_span!("http", method = %request.method(), path)
     });
-    let app = router(door)
+    let app = router(door, routes)
         .layer(CatchPanicLayer::new())
         .layer(log)
         .layer(PropagateRequestIdLayer::x_request_id())

@@ -9,7 +9,7 @@ mod app_backups;
 mod cli;
 mod configuration;
 mod http;
-mod output;
+mod interfaces;
 mod panel;
 mod web;
 
@@ -19,7 +19,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = cli::arguments::Arguments::parse();
-    let output = output::Output::new(&arguments.global);
+    let output = cli::output::Output::new(&arguments.global);
     match cli::run(arguments, output) {
         Ok(code) => ExitCode::from(code),
         Err(problem) => {

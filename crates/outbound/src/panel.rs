@@ -54,11 +54,11 @@ impl Panel<'_> {
         ))
     }
 
-    fn call(&self, method: Method, what: &str, body: Option<Value>, patience: &Patience) -> Result<Answer> {
+    fn call(&self, method: Method, what: &str, body: Option<&Value>, patience: &Patience) -> Result<Answer> {
         let url = self.endpoint(what)?;
         let place = Place::of(&url);
         let secret = Secret::read(self.secret)?;
-        let call = Call::json(method, url, Some(secret), body.as_ref());
+        let call = Call::json(method, url, Some(secret), body);
         let answer = call.send_anywhere(&patience.at_most(ANSWER))?;
         match answer.status {
             200..300 => Ok(answer),
@@ -106,7 +106,7 @@ impl Panel<'_> {
     /// Sends the signal and waits for the state that it leads to.
     pub fn change(&self, change: Change, patience: &Patience) -> Result<()> {
         let body = json!({ "signal": change.word() });
-        self.call(Method::POST, "power", Some(body), patience)?;
+        self.call(Method::POST, "power", Some(&body), patience)?;
         let wanted = match change {
             Change::Stop => Power::Offline,
             Change::Start | Change::Restart => Power::Running,

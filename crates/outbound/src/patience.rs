@@ -28,6 +28,7 @@ impl Patience {
     }
 
     /// The same, but for this long at most.
+    #[must_use]
     pub fn at_most(&self, limit: Lapse) -> Self {
         let shorter = Patience::new(limit, &self.cancel);
         if shorter.end < self.end {

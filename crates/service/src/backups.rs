@@ -13,6 +13,7 @@ mod export;
 mod foreign;
 mod import;
 mod list;
+mod making;
 mod manifests;
 mod requested;
 mod retention;
@@ -35,9 +36,9 @@ pub use uploads::{Length, Received, USUAL_UPLOAD_LIMIT, Upload, UploadRequest};
 pub use view::BackupView;
 
 pub(crate) use adapters::{JournalOf, TreeOf};
-pub(crate) use create::{Making, by_source};
 pub(crate) use damage::Loss;
 pub(crate) use foreign::needs_a_folder;
+pub(crate) use making::{Making, by_source};
 pub(crate) use manifests::{manifest_of, row_of};
 pub(crate) use uploads::Receiving;
 pub(crate) use watched_tree::Watched;

@@ -16,12 +16,9 @@ mod undo;
 mod unsaved;
 mod uploaded;
 
-pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
-
-use crate::orders::RestoreOrder;
-use crate::orders::Target;
 use std::path::PathBuf;
 
+use aim::{Aim, check_kind};
 use catalog::plans::PlanRow;
 use model::{
     Cancel, Counts, Draft, JobState, Kind, Mode, PLAN_LIFETIME_MS, Permission, Plan, PlanId, Problem,
@@ -31,11 +28,14 @@ use serde::{Deserialize, Serialize};
 use sources::folder::Folder;
 use sources::{Source, Wanted};
 
+pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
+
 use crate::Service;
 use crate::backups::needs_a_folder;
 use crate::instance::policy_of;
 use crate::orders::Order;
-use aim::{Aim, check_kind};
+use crate::orders::RestoreOrder;
+use crate::orders::Target;
 
 /// The step of the journal that names the safety backup.
 const SAFETY_STEP: &str = "service:safety";

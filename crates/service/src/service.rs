@@ -3,7 +3,6 @@
 //! Everything that people can ask for is a method of [`Service`], one file per verb. Doors open one and call it; they decide nothing.
 //! A `Service` is what all share of the instance, and who acts: [`Service::acting`] makes one for somebody else, at the price of a pointer.
 
-use sources::Context;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use model::{
     BackupId, Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone,
 };
 use repository::{Patience, Repository};
+use sources::Context;
 use tokio::sync::Semaphore;
 
 use crate::instance::Alive;

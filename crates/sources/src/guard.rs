@@ -13,6 +13,7 @@ mod settings;
 use std::time::Duration;
 
 use model::{Cancel, Change, Hook, Kind, Lapse, Problem, Result};
+use outbound::Patience;
 use serde_json::json;
 
 pub use probe::{Probe, State};
@@ -20,7 +21,6 @@ pub use settings::{GuardSettings, WhenRunning};
 
 use crate::hooks::{HookContext, Programs, Side, perform};
 use crate::{Context, Hold, Journal};
-use outbound::Patience;
 
 /// How often the state is looked at while it changes.
 const GLANCE: Duration = Duration::from_millis(250);

@@ -1,5 +1,8 @@
 //! `/api/backups`: list, make, show, change, delete, verify, download, plan a restore.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -7,8 +10,6 @@ use model::{Cancel, Mode, Progress, Reason};
 use serde::{Deserialize, Serialize};
 use service::archive::Format;
 use service::{BackupFilter, BackupRequest, BackupView, RestoreRequest};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

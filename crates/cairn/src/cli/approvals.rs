@@ -7,7 +7,7 @@ use service::{Agreement, ApprovalSheet, ApprovalView, Service};
 use super::arguments::Approve;
 use super::restores::finish_with;
 use super::watch::watch;
-use crate::output::{Output, columns, size, when};
+use crate::cli::output::{Output, columns, size, when};
 
 /// More are only counted; `--json` has them all.
 const MOST: u32 = 200;

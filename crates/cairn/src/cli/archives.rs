@@ -13,8 +13,8 @@ use tempfile::NamedTempFile;
 use super::arguments::{Export, Import, Passphrase};
 use super::backups::made;
 use super::watch::watch;
+use crate::cli::output::{Output, duration, size};
 use crate::configuration::secret_file;
-use crate::output::{Output, duration, size};
 
 const BUFFER: usize = 1 << 20;
 

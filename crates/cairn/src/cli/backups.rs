@@ -8,7 +8,7 @@ use service::{BackupDone, BackupRequest, BackupView, Service};
 
 use super::arguments::{Backup, Cat, Delete, Diff, Find, List, Ls, OneBackup, Purge, Rename};
 use super::watch::watch;
-use crate::output::{Output, columns, duration, size, when};
+use crate::cli::output::{Output, columns, duration, size, when};
 
 pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> Result<u8> {
     let request = BackupRequest {

@@ -7,8 +7,8 @@ use service::{Level, RecoverRequest, RepairPlan, Service};
 
 use super::arguments::{Audit, Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy, Verify};
 use super::watch::watch;
+use crate::cli::output::{Output, columns, duration, size, when};
 use crate::configuration::secret_file;
-use crate::output::{Output, columns, duration, size, when};
 
 pub(crate) async fn init(service: &Service, words: &Init, output: Output) -> Result<u8> {
     let made = service.make_repository(words.replace).await?;

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use game_server::Folder;
 use model::{Cancel, Entitlement, Kind, Problem, Progress, Reason, Result, Role, Schedule, SystemRandom};
 use serde_json::json;
 use service::{BackupRequest, NewPerson, NewToken, Options, PersonView, Roles, Service, Serving};
@@ -19,10 +20,9 @@ use tokio::net::TcpListener;
 use super::arguments::Demo;
 use super::serve::{LEAVING, run};
 use super::signals::Stopping;
+use crate::cli::output::Output;
 use crate::configuration::{Configuration, Environment};
 use crate::http::{Door, Rates};
-use crate::output::Output;
-use game_server::Folder;
 
 const SERVER: &str = "game-server";
 const PERSON: &str = "demo";

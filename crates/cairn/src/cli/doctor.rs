@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use service::{Level, Service};
 
 use super::options;
+use crate::cli::output::{Output, columns};
 use crate::configuration::{Configuration, Origin};
-use crate::output::{Output, columns};
 
 struct Finding {
     what: &'static str,

@@ -7,7 +7,7 @@ use service::{AdoptRequest, ForeignSnapshot, Service};
 use super::arguments::Adopt;
 use super::backups::made;
 use super::watch::watch;
-use crate::output::{Output, columns, size, when};
+use crate::cli::output::{Output, columns, size, when};
 
 pub(crate) async fn list(service: &Service, limit: u32, output: Output) -> Result<u8> {
     let mut found = service.foreign_snapshots().await?;

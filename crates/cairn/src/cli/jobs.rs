@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use service::{JobView, Service};
 
 use super::arguments::{Job, Logs};
-use crate::output::{Output, columns, duration, size, when};
+use crate::cli::output::{Output, columns, duration, size, when};
 
 const LOOK: Duration = Duration::from_millis(200);
 

@@ -9,7 +9,7 @@ use service::{GrantView, NewPerson, NewToken, PersonChanges, PersonView, Service
 use super::arguments::{
     AddPerson, CreateToken, EditPerson, Grant, PersonCommand, PlanWords, SignOut, TokenCommand,
 };
-use crate::output::{Output, columns};
+use crate::cli::output::{Output, columns};
 
 /// More is no password.
 const MOST_TYPED: u64 = 4_096;

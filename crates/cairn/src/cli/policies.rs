@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use service::{Fate, KeyChange, ScheduleView, Service};
 
 use super::arguments::{PolicyCommand, ScheduleCommand};
-use crate::output::{Output, columns, when};
+use crate::cli::output::{Output, columns, when};
 
 pub(crate) async fn schedule(service: &Service, words: ScheduleCommand, output: Output) -> Result<u8> {
     let view = match words {

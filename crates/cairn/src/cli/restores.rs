@@ -6,7 +6,7 @@ use service::{RestoreRequest, Restored, Service, Target};
 
 use super::arguments::{Going, ModeWord, Restore, Resume, Undo};
 use super::watch::watch;
-use crate::output::{Output, columns, duration, size, when};
+use crate::cli::output::{Output, columns, duration, size, when};
 
 /// More items are only counted on a terminal; `--json` has them all.
 const SHOWN: usize = 40;

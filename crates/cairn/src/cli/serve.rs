@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 
 use super::arguments::{RoleWord, Serve};
 use super::signals::Stopping;
+use crate::cli::output::Output;
 use crate::configuration::Configuration;
 use crate::http::{Door, Rates};
-use crate::output::Output;
 
 pub(crate) async fn serve(
     service: Arc<Service>,
@@ -85,7 +85,10 @@ pub(super) const LEAVING: &str = "leaving: running jobs go back to the queue; on
 pub(super) async fn run(door: Door, web: Option<TcpListener>, serving: Serving, stop: &Cancel) -> Result<u8> {
     let answering = async {
         match web {
-            Some(listener) => crate::http::serve(door, listener, stop.clone()).await,
+            Some(listener) => {
+                let routes = crate::interfaces::routes(&door);
+                crate::http::serve(door, routes, listener, stop.clone()).await
+            }
             None => Ok(()),
         }
     };

@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory};
 use model::{Problem, Result};
 
 use super::arguments::{Arguments, Completions, Man};
-use crate::output::write_out;
+use crate::cli::output::write_out;
 
 pub(crate) fn completions(arguments: &Completions) -> Result<()> {
     let mut script = Vec::new();

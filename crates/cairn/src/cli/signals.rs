@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use model::{Cancel, Problem, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::output::Output;
+use crate::cli::output::Output;
 
 const INTERRUPTED: i32 = 130;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use service::{Service, SourceView};
 
 use super::arguments::{AddSource, EditSource, FolderSettings, SourceCommand};
-use crate::output::{Output, columns, when};
+use crate::cli::output::{Output, columns, when};
 
 pub(crate) async fn source(service: &Service, command: SourceCommand, output: Output) -> Result<u8> {
     match command {

@@ -10,7 +10,7 @@ use model::{Cancel, Progress, Result, Seen};
 use service::WAITING_FOR_A_LOCK;
 
 use super::signals::Stopping;
-use crate::output::Output;
+use crate::cli::output::Output;
 
 const TICK: Duration = Duration::from_millis(100);
 

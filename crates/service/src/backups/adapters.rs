@@ -1,6 +1,5 @@
 //! Joins sources to the repository: a tree to read, a sink to fill, a journal to remember in.
 
-use crate::instance::die_if_asked;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use sources::{
 use tokio::runtime::Handle;
 
 use crate::backups::manifests::manifest_in;
+use crate::instance::die_if_asked;
 use crate::orders::superseded_by;
 
 /// A repository's tree, as sources see it.

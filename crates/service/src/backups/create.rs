@@ -1,21 +1,24 @@
 //! Makes a backup: capture, manifest, snapshot, catalog. In this order, and nothing of it when a step fails.
 
-use crate::orders::BackupOrder;
 use std::path::PathBuf;
 
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{BackupId, Cancel, JobId, JobKind, Lacks, Permission, Progress, Reason, Result};
+use model::{Cancel, JobKind, Lacks, Permission, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
-use sources::{Captured, Context, Sink};
+use sources::Context;
 
 use crate::Service;
 use crate::backups::capture::{Made, capture};
+use crate::backups::making::Capture;
+use crate::backups::making::Making;
+use crate::backups::making::by_source;
 use crate::backups::standing::{accept_hint, amounts};
 use crate::backups::view::BackupView;
 use crate::instance::die_if_asked;
 use crate::instance::policy_of;
+use crate::orders::BackupOrder;
 use crate::orders::Order;
 
 #[derive(Clone, Debug)]
@@ -58,28 +61,6 @@ pub struct BackupDone {
     /// What is in it and changed while it was read.
     #[serde(skip)]
     pub(crate) torn: Vec<PathBuf>,
-}
-
-/// What one capture needs.
-pub(crate) struct Making {
-    pub(crate) id: BackupId,
-    pub(crate) job: JobId,
-    pub(crate) source: SourceRow,
-    pub(crate) name: Option<String>,
-    pub(crate) reason: Reason,
-    pub(crate) undoes: Option<JobId>,
-    /// For whom.
-    pub(crate) who: String,
-    pub(crate) progress: Progress,
-    pub(crate) cancel: Cancel,
-}
-
-/// Fills a backup: what a source does, or an archive from outside. It lives until the backup is whole: files are opened late.
-pub(crate) type Capture = Box<dyn Fn(&mut dyn Sink, &Context) -> Result<Captured> + Send>;
-
-/// A capture of these parts by the source itself.
-pub(crate) fn by_source(source: Box<dyn sources::Source>, parts: Vec<String>) -> Capture {
-    Box::new(move |sink, cx| source.capture(&parts, sink, cx))
 }
 
 impl Service {

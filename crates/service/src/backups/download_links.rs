@@ -5,6 +5,7 @@
 
 use std::io::Write;
 
+use archive::Format;
 use catalog::backups::BackupRow;
 use hmac::{Hmac, KeyInit, Mac};
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
@@ -15,7 +16,6 @@ use crate::Service;
 use crate::backups::export::{ExportDone, ExportRequest, archive_name};
 use crate::backups::view::BackupView;
 use crate::instance::write_private;
-use archive::Format;
 
 /// How long a link can be used.
 pub const LINK_MS: i64 = 15 * 60_000;

@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use archive::{self, Exported, Format};
 use catalog::backups::BackupRow;
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use crate::Service;
 use crate::backups::view::BackupView;
 use crate::jobs::value;
 use crate::orders::Order;
-use archive::{self, Exported, Format};
 
 #[derive(Clone, Debug)]
 pub struct ExportRequest {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use archive::{self, Limits, Unpacked};
 use catalog::sources::SourceRow;
 use model::{
     BackupId, Cancel, Content, MANIFEST_FILE, Manifest, ManifestPart, Meta, Permission, Problem, Progress,
@@ -15,11 +16,12 @@ use model::{
 use sources::{Captured, CapturedPart, Context, Lacking, Need, PartInfo, Sink};
 
 use crate::Service;
-use crate::backups::create::{BackupDone, Capture, Making};
+use crate::backups::create::BackupDone;
+use crate::backups::making::Capture;
+use crate::backups::making::Making;
 use crate::instance::policy_of;
 use crate::jobs::value;
 use crate::orders::Order;
-use archive::{self, Limits, Unpacked};
 
 #[derive(Clone, Debug)]
 pub struct ImportRequest {

@@ -21,6 +21,18 @@ pub struct BackupFilter {
 }
 
 impl Service {
+    /// The newest backups, of one source or of all.
+    pub async fn list_backups(&self, source: Option<&str>, most: u32) -> Result<Vec<BackupView>> {
+        let filter = BackupFilter {
+            source: source.map(str::to_owned),
+            ..BackupFilter::default()
+        };
+        let rows = self
+            .backups_after(&filter, &After::nothing(), i64::from(most))
+            .await?;
+        Ok(rows.iter().map(BackupView::of).collect())
+    }
+
     /// A page of the backups that somebody sees, the newest first.
     pub async fn backups_page(
         &self,

@@ -3,7 +3,6 @@
 //! A backup that is not made yet is only an order of a job, with the id that it will have. Panels show it from then on. Their pages are
 //! counted, so that any one can be asked for; what is not made yet is put between the backups where it belongs by its time.
 
-use crate::access::no_such_backup;
 use catalog::backup_pages::MadeRow;
 use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
@@ -12,6 +11,7 @@ use model::{JobKind, JobState, Permission, Reason, Result, WhenFull};
 use serde::Serialize;
 
 use crate::Service;
+use crate::access::no_such_backup;
 use crate::backups::view::BackupView;
 use crate::instance::policy_of;
 use crate::orders::BackupOrder;

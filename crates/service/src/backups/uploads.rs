@@ -16,17 +16,17 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use archive::look_at;
 use catalog::sources::SourceRow;
 use model::{Kind, Permission, Problem, Result, Size, UploadId};
 use rustix::fs::{FlockOperation, flock};
 use tokio::io::AsyncWriteExt;
+use turns::Turn;
 
 pub use job::UploadRequest;
 pub(crate) use turns::Receiving;
-use turns::Turn;
 
 use crate::Service;
-use archive::look_at;
 
 /// The limit when nobody sets another one.
 pub const USUAL_UPLOAD_LIMIT: u64 = 16 << 30;

@@ -1,12 +1,10 @@
 //! The backups there are: list, show, name, lock, delete.
 
 use catalog::backups::BackupRow;
-use catalog::paging::After;
 use model::{Kind, Permission, Problem, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
-use crate::backups::list::BackupFilter;
 
 /// A backup, as doors show it; `moment` in RFC 3339.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -73,18 +71,6 @@ impl BackupView {
 }
 
 impl Service {
-    /// The newest backups, of one source or of all.
-    pub async fn list_backups(&self, source: Option<&str>, most: u32) -> Result<Vec<BackupView>> {
-        let filter = BackupFilter {
-            source: source.map(str::to_owned),
-            ..BackupFilter::default()
-        };
-        let rows = self
-            .backups_after(&filter, &After::nothing(), i64::from(most))
-            .await?;
-        Ok(rows.iter().map(BackupView::of).collect())
-    }
-
     pub async fn show_backup(&self, wanted: &str) -> Result<BackupView> {
         let row = self.readable(wanted).await?;
         self.may(Permission::See, Some(&row.source)).await?;

@@ -7,8 +7,6 @@
 mod moved;
 mod policy;
 
-use crate::backups::manifest_of;
-use crate::backups::row_of;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use catalog::backups::BackupRow;
@@ -19,6 +17,8 @@ use serde::Serialize;
 pub use policy::RecoveredPolicy;
 
 use crate::Service;
+use crate::backups::manifest_of;
+use crate::backups::row_of;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recovered {

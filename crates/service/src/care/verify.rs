@@ -4,7 +4,6 @@
 //! piece, is named, loses its mark of being verified, and its state says so from then on. Being read back whole is what heals it, and nothing else.
 //! Wherever damage is found, it goes through here.
 
-use crate::backups::Loss;
 use std::collections::{HashMap, HashSet};
 
 use catalog::backups::BackupRow;
@@ -13,6 +12,7 @@ use repository::{Finding, Id, Level, Report, Repository, Snapshot, Snapshots};
 use serde::{Deserialize, Serialize};
 
 use crate::Service;
+use crate::backups::Loss;
 use crate::orders::Order;
 
 /// What a verification saw.

@@ -11,7 +11,6 @@
 //! is free, and the repeat is carried out as if it were the first. What asks for no job is one transaction: done anew it is refused
 //! by what is there already (a name that is taken, a request that is answered), or changes nothing more.
 
-use crate::instance::die_if_asked;
 use std::time::Duration;
 
 use catalog::answers::{AnswerRow, KeyClaim};
@@ -19,6 +18,7 @@ use model::{Kind, Problem, Result};
 
 use crate::Service;
 use crate::instance::Who;
+use crate::instance::die_if_asked;
 
 const LONGEST_KEY: usize = 255;
 const CLAIM_MS: i64 = 30_000;

@@ -21,6 +21,15 @@ pub struct JobFilter {
 }
 
 impl Service {
+    /// The newest jobs.
+    pub async fn list_jobs(&self, most: u32) -> Result<Vec<JobView>> {
+        let filter = JobFilter::default();
+        let rows = self
+            .jobs_after(&filter, &After::nothing(), i64::from(most))
+            .await?;
+        self.job_views(rows).await
+    }
+
     /// A page of the jobs that somebody sees, the newest first.
     pub async fn jobs_page(
         &self,

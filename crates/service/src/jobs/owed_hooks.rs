@@ -7,7 +7,6 @@
 //! of their job and nowhere else, and before the next backup of that source begins. A restore owes nothing: it is half done, and its hooks
 //! run when it is resumed.
 
-use crate::instance::die_if_asked;
 use std::time::Duration;
 
 use catalog::jobs::JobRow;
@@ -16,6 +15,7 @@ use catalog::sources::SourceRow;
 use model::{Cancel, Hook, JobKind, Problem, Result};
 
 use crate::Service;
+use crate::instance::die_if_asked;
 
 /// So long a backup waits for another process that is running hooks of its source.
 const PATIENCE_MS: i64 = 600_000;

@@ -12,8 +12,6 @@ mod reap;
 mod see_through;
 mod serve;
 
-use crate::instance::die_if_asked;
-use crate::orders::Order;
 use catalog::jobs::NewJob;
 use model::{JobId, Problem, Result};
 
@@ -21,6 +19,8 @@ pub(crate) use carry_out::{Watch, value, warnings};
 pub use serve::{Roles, Serving, WorkedOff};
 
 use crate::Service;
+use crate::instance::die_if_asked;
+use crate::orders::Order;
 
 /// Longer than any piece of work without a sign of life.
 pub(crate) const LEASE_MS: i64 = 60_000;

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use crate::Service;
 use crate::jobs::closing::{closed, is_resumable, left_by};
-use crate::jobs::list::JobFilter;
 
 /// Restores are looked through so many at a time.
 const MANY: i64 = 100;
@@ -115,15 +114,6 @@ fn eta(row: &JobRow, now: i64) -> Option<i64> {
 }
 
 impl Service {
-    /// The newest jobs.
-    pub async fn list_jobs(&self, most: u32) -> Result<Vec<JobView>> {
-        let filter = JobFilter::default();
-        let rows = self
-            .jobs_after(&filter, &After::nothing(), i64::from(most))
-            .await?;
-        self.job_views(rows).await
-    }
-
     pub(crate) async fn job_views(&self, rows: Vec<JobRow>) -> Result<Vec<JobView>> {
         let now = self.now_ms();
         let waits = rows.iter().any(|row| row.state == "waiting");

@@ -10,8 +10,10 @@ use serde::Serialize;
 use crate::Service;
 use crate::access::Tried;
 use crate::access::entitlement_of;
-use crate::people::first_run::SET_UP;
 use crate::people::grants::GrantView;
+
+/// The setting that holds the hash of the set-up token, until there is an administrator.
+pub(crate) const SET_UP: &str = "set-up token";
 
 /// A person, as doors show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -6,12 +6,9 @@
 use model::{Entitlement, Kind, Permission, Problem, Result, Role};
 
 use crate::Service;
-use crate::people::accounts::{NewPerson, taken};
+use crate::people::accounts::{NewPerson, SET_UP, taken};
 use crate::people::sessions::NewSession;
 use crate::people::tokens::{hash, secret};
-
-/// The setting that holds its hash.
-pub(crate) const SET_UP: &str = "set-up token";
 
 fn is_set_up() -> Problem {
     Problem::new(Kind::Conflict, "there is an administrator already")

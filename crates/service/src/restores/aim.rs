@@ -8,16 +8,16 @@
 
 mod seen_as;
 
-use crate::orders::Target;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use model::{Kind, MANIFEST_FILE, Manifest, Mode, Problem, Reason, Result, nearest};
+use seen_as::SeenAs;
 use sources::{Context, Recorded, Source, Tree, Wanted};
 
 use crate::Service;
 use crate::backups::Watched;
-use seen_as::SeenAs;
+use crate::orders::Target;
 
 /// A manifest is not larger.
 const LARGEST_MANIFEST: u64 = 64 << 20;

@@ -3,8 +3,6 @@
 //! Gates: somebody typed the name of what would be changed; the owner approved it (`approvals`); the server is stopped, or can be told to be.
 //! That the account's plan includes restores is asked by the judge. A folder that is no source has no policy, and no gates.
 
-use crate::orders::RestoreOrder;
-use crate::orders::Target;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Permission, Plan, Problem, Progress, Result};
 use sources::{Hold, Journal};
@@ -13,6 +11,8 @@ use super::{RestoreRequest, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
 use crate::instance::policy_of;
+use crate::orders::RestoreOrder;
+use crate::orders::Target;
 
 impl Service {
     /// What has to be typed before this plan is carried out; nothing when it destroys nothing, or the policy does not want it.

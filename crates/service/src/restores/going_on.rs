@@ -7,10 +7,6 @@
 //! it would still touch stands as its plan was made for, or as it left it itself. What a closed one left beside its target is removed where
 //! that loses nothing.
 
-use crate::jobs::closed;
-use crate::jobs::is_resumable;
-use crate::jobs::undo_or_again;
-use crate::orders::RestoreOrder;
 use catalog::jobs::JobRow;
 use model::{Cancel, Kind, PLAN_LIFETIME_MS, Permission, Plan, Problem, Progress, Result};
 use repository::Level;
@@ -20,7 +16,11 @@ use super::perform::Run;
 use super::{PLAN_STEP, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
+use crate::jobs::closed;
+use crate::jobs::is_resumable;
+use crate::jobs::undo_or_again;
 use crate::orders::Order;
+use crate::orders::RestoreOrder;
 
 /// So many things are named when somebody changed more.
 const NAMED: usize = 5;

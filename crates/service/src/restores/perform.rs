@@ -4,8 +4,6 @@
 //! happened. A target that was stopped for it has changed by stopping (a game server saves its world): then the plan is computed anew, the safety
 //! backup of the stopped target stands behind it, and the outcome says what was different.
 
-use crate::orders::RestoreOrder;
-use crate::orders::Target;
 use catalog::jobs::JobRow;
 use model::{Cancel, Counts, Draft, Item, JobKind, Kind, Plan, Problem, Progress, Result};
 use sources::{Context, Hold, Journal, Outcome, Request, Source, Wanted};
@@ -15,6 +13,8 @@ use super::{PLAN_STEP, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
 use crate::instance::policy_of;
+use crate::orders::RestoreOrder;
+use crate::orders::Target;
 
 /// One restore under way.
 pub(super) struct Run<'a> {

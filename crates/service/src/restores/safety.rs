@@ -5,7 +5,6 @@
 //! ([`Run::check_saved`], which every restore passes). Something that is not there stops the restore before anything is touched, or is left
 //! alone where that was asked for.
 
-use crate::orders::Target;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -22,6 +21,7 @@ use crate::Service;
 use crate::backups::Loss;
 use crate::backups::TreeOf;
 use crate::backups::{Making, by_source};
+use crate::orders::Target;
 
 /// A safety backup that was made and verified.
 pub(super) struct Safety {

@@ -1,12 +1,12 @@
 //! Plans that were shown: look at one again, and carry out exactly that one.
 
-use crate::orders::Target;
 use std::path::PathBuf;
 
 use model::{Kind, Permission, Plan, Problem, Result};
 
 use super::RestoreRequest;
 use crate::Service;
+use crate::orders::Target;
 
 impl Service {
     /// A plan that was shown, as it is stored; its target.

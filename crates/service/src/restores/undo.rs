@@ -3,12 +3,12 @@
 //! Rule: without a name it is the last restore that changed something, whole or broken off, and never silently the one before. Its plan, too,
 //! is carried out as it was shown; when it begins, a restore that was broken off is closed.
 
-use crate::orders::Target;
 use catalog::jobs::JobRow;
 use model::{Cancel, Kind, Mode, Permission, Plan, Problem, Progress, Result};
 
 use super::{RestoreRequest, SAFETY_STEP};
 use crate::Service;
+use crate::orders::Target;
 
 /// So many jobs are looked at together.
 const AT_ONCE: i64 = 100;

@@ -3,7 +3,6 @@
 //! Order: the archive is found good as a whole → it becomes a backup → the plan → the gates → from here on a restore like every other. What
 //! was planned is a step of the journal: a job that is gone on with neither imports again nor plans anew, and needs the uploaded file no more.
 
-use crate::orders::RestoreOrder;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Mode, Permission, Problem, Progress, Reason, Result};
@@ -18,6 +17,7 @@ use crate::backups::{Received, UploadRequest};
 use crate::instance::policy_of;
 use crate::jobs::value;
 use crate::orders::Order;
+use crate::orders::RestoreOrder;
 use crate::orders::UploadOrder;
 
 /// The step of the journal that holds the [`Planned`].

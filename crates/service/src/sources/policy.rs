@@ -3,14 +3,14 @@
 //! Rules: a policy is changed as a whole or key by key; what cannot be read is refused by name and nothing is saved. Saving one moves the
 //! schedule; it deletes nothing by itself: that comes after the next backup, and is shown by `simulate` before.
 
-use crate::instance::bad_json;
-use crate::instance::policy_of;
 use catalog::sources::SourceRow;
 use model::{Held, Hooks, Judged, Lapse, Permission, Policy, Preset, Problem, Result, Terms, Zone};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Service;
+use crate::instance::bad_json;
+use crate::instance::policy_of;
 
 /// What becomes of a backup under a policy, as doors show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

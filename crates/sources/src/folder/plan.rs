@@ -12,6 +12,7 @@ mod compare;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use compare::Change;
 use model::{Action, Draft, Item, MANIFEST_FILE, Meta, Mode, Problem, Result, Unsaved};
 
 use super::beneath::open_living;
@@ -22,7 +23,6 @@ use super::stays::{Stays, WasLacking};
 use super::walk::{Walked, walk};
 use super::{Folder, Part};
 use crate::{Context, Entry, Tree, Wanted};
-use compare::Change;
 
 /// Rough speed for the estimate: bytes a second.
 const SPEED: u64 = 200 << 20;

@@ -4,7 +4,7 @@
 //! it as hostile, into no more room than there is. A passphrase is stored with the job sealed, and with it only. However the job ends, the
 //! file goes; a job that goes back to the queue keeps it.
 
-use crate::orders::UploadOrder;
+use archive::Limits;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Permission, Problem, Progress, Reason, Result};
@@ -15,7 +15,7 @@ use crate::backups::create::BackupDone;
 use crate::backups::import::ImportRequest;
 use crate::instance::policy_of;
 use crate::orders::Order;
-use archive::Limits;
+use crate::orders::UploadOrder;
 
 /// What is to become of an upload.
 #[derive(Clone, Default)]

@@ -3,7 +3,6 @@
 //! Rules: the lease is renewed while the work goes on; who lost it stops and writes nothing more. A wish to stop is looked for twice a
 //! second. A process that leaves in good order gives its job back to the queue; what was done is found again by whoever takes it on.
 
-use crate::orders::Order;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::LEASE_MS;
+use crate::orders::Order;
 use crate::{Service, registry};
 
 const BEAT: Duration = Duration::from_millis(500);

@@ -4,9 +4,9 @@
 //! the schedule had asked for, and the import of an upload, are queued again, a few times at most, since nobody is there to do it by hand;
 //! a restore waits for `resume`. The hooks after a backup are nobody's from then on, and are run soon (`owed`). Scratch folders of jobs that do not run are removed.
 
-use crate::orders::Order;
 use model::{JobState, Kind, Problem, Reason, Result};
 
+use crate::orders::Order;
 use crate::{Service, registry};
 
 /// So often a job may be claimed before nobody tries it again by itself.
