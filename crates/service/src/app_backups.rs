@@ -18,8 +18,7 @@ use model::{JobState, Kind, Permission, Problem, Reason, Result};
 pub use settings::{AppChanges, AppSettings};
 
 use crate::Service;
-use crate::backups::BackupView;
-use crate::backups::{Asked, BackupRequest};
+use crate::backups::{Asked, BackupRequest, BackupView};
 use crate::instance::policy_of;
 use crate::jobs::JobView;
 use crate::orders::Order;

@@ -33,9 +33,7 @@ pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
 use crate::Service;
 use crate::backups::needs_a_folder;
 use crate::instance::policy_of;
-use crate::orders::Order;
-use crate::orders::RestoreOrder;
-use crate::orders::Target;
+use crate::orders::{Order, RestoreOrder, Target};
 
 /// The step of the journal that names the safety backup.
 const SAFETY_STEP: &str = "service:safety";

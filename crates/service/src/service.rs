@@ -17,9 +17,7 @@ use repository::{Patience, Repository};
 use sources::Context;
 use tokio::sync::Semaphore;
 
-use crate::instance::Alive;
-use crate::instance::Caller;
-use crate::instance::Place;
+use crate::instance::{Alive, Caller, Place};
 use crate::repositories::Main;
 
 /// So long what is queued or scheduled waits for a lock on the repository, when nobody says otherwise.

@@ -10,8 +10,7 @@ use repository::{Repository, Settled, SnapshotMeta};
 use sources::{Captured, Context};
 
 use crate::backups::adapters::{Books, Held, Note, SinkOf};
-use crate::backups::making::Capture;
-use crate::backups::making::Making;
+use crate::backups::making::{Capture, Making};
 use crate::backups::manifests::policy_for_manifest;
 
 pub(crate) struct Made {

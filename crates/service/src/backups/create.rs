@@ -11,15 +11,11 @@ use sources::Context;
 
 use crate::Service;
 use crate::backups::capture::{Made, capture};
-use crate::backups::making::Capture;
-use crate::backups::making::Making;
-use crate::backups::making::by_source;
+use crate::backups::making::{Capture, Making, by_source};
 use crate::backups::standing::{accept_hint, amounts};
 use crate::backups::view::BackupView;
-use crate::instance::die_if_asked;
-use crate::instance::policy_of;
-use crate::orders::BackupOrder;
-use crate::orders::Order;
+use crate::instance::{die_if_asked, policy_of};
+use crate::orders::{BackupOrder, Order};
 
 #[derive(Clone, Debug)]
 pub struct BackupRequest {

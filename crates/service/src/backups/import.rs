@@ -17,8 +17,7 @@ use sources::{Captured, CapturedPart, Context, Lacking, Need, PartInfo, Sink};
 
 use crate::Service;
 use crate::backups::create::BackupDone;
-use crate::backups::making::Capture;
-use crate::backups::making::Making;
+use crate::backups::making::{Capture, Making};
 use crate::instance::policy_of;
 use crate::jobs::value;
 use crate::orders::Order;

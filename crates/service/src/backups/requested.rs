@@ -14,8 +14,7 @@ use crate::Service;
 use crate::access::no_such_backup;
 use crate::backups::view::BackupView;
 use crate::instance::policy_of;
-use crate::orders::BackupOrder;
-use crate::orders::Order;
+use crate::orders::{BackupOrder, Order};
 
 /// Of what failed, so much is shown; likewise of what goes on.
 const MOST: i64 = 200;

@@ -17,8 +17,7 @@ use serde::Serialize;
 pub use policy::RecoveredPolicy;
 
 use crate::Service;
-use crate::backups::manifest_of;
-use crate::backups::row_of;
+use crate::backups::{manifest_of, row_of};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recovered {

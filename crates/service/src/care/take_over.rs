@@ -7,8 +7,7 @@ use model::{Kind, Permission, Problem, Result};
 use repository::Repository;
 
 use crate::Service;
-use crate::repositories::Password;
-use crate::repositories::Remembered;
+use crate::repositories::{Password, Remembered};
 
 impl Service {
     /// Makes the repository `main` when there is none, or takes the one that is there. `replace`: also in place of another one that the

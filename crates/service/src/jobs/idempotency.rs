@@ -17,8 +17,7 @@ use catalog::answers::{AnswerRow, KeyClaim};
 use model::{Kind, Problem, Result};
 
 use crate::Service;
-use crate::instance::Who;
-use crate::instance::die_if_asked;
+use crate::instance::{Who, die_if_asked};
 
 const LONGEST_KEY: usize = 255;
 const CLAIM_MS: i64 = 30_000;

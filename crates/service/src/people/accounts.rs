@@ -8,8 +8,7 @@ use model::{Entitlement, Kind, Permission, PersonId, Problem, Result, Role, near
 use serde::Serialize;
 
 use crate::Service;
-use crate::access::Tried;
-use crate::access::entitlement_of;
+use crate::access::{Tried, entitlement_of};
 use crate::people::grants::GrantView;
 
 /// The setting that holds the hash of the set-up token, until there is an administrator.

@@ -11,8 +11,7 @@ use super::{RestoreRequest, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
 use crate::instance::policy_of;
-use crate::orders::RestoreOrder;
-use crate::orders::Target;
+use crate::orders::{RestoreOrder, Target};
 
 impl Service {
     /// What has to be typed before this plan is carried out; nothing when it destroys nothing, or the policy does not want it.

@@ -16,11 +16,8 @@ use super::perform::Run;
 use super::{PLAN_STEP, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
-use crate::jobs::closed;
-use crate::jobs::is_resumable;
-use crate::jobs::undo_or_again;
-use crate::orders::Order;
-use crate::orders::RestoreOrder;
+use crate::jobs::{closed, is_resumable, undo_or_again};
+use crate::orders::{Order, RestoreOrder};
 
 /// So many things are named when somebody changed more.
 const NAMED: usize = 5;

@@ -13,8 +13,7 @@ use super::{PLAN_STEP, Restored, SAFETY_STEP};
 use crate::Service;
 use crate::backups::JournalOf;
 use crate::instance::policy_of;
-use crate::orders::RestoreOrder;
-use crate::orders::Target;
+use crate::orders::{RestoreOrder, Target};
 
 /// One restore under way.
 pub(super) struct Run<'a> {

@@ -18,9 +18,7 @@ use super::perform::Run;
 use super::place;
 use super::unsaved::{check_no_loss, named, not_saved};
 use crate::Service;
-use crate::backups::Loss;
-use crate::backups::TreeOf;
-use crate::backups::{Making, by_source};
+use crate::backups::{Loss, Making, TreeOf, by_source};
 use crate::orders::Target;
 
 /// A safety backup that was made and verified.

@@ -12,13 +12,10 @@ use sources::Journal;
 
 use super::{RestoreRequest, Restored, Wanted};
 use crate::Service;
-use crate::backups::JournalOf;
-use crate::backups::{Received, UploadRequest};
+use crate::backups::{JournalOf, Received, UploadRequest};
 use crate::instance::policy_of;
 use crate::jobs::value;
-use crate::orders::Order;
-use crate::orders::RestoreOrder;
-use crate::orders::UploadOrder;
+use crate::orders::{Order, RestoreOrder, UploadOrder};
 
 /// The step of the journal that holds the [`Planned`].
 const UPLOAD_STEP: &str = "service:upload";

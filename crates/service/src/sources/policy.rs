@@ -9,8 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Service;
-use crate::instance::bad_json;
-use crate::instance::policy_of;
+use crate::instance::{bad_json, policy_of};
 
 /// What becomes of a backup under a policy, as doors show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -13,8 +13,7 @@ use serde::Serialize;
 
 use crate::Service;
 use crate::instance::policy_of;
-use crate::orders::BackupOrder;
-use crate::orders::Order;
+use crate::orders::{BackupOrder, Order};
 
 /// Two machines' clocks may differ by so much.
 const SKEW_MS: i64 = 3_600_000;

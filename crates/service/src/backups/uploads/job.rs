@@ -14,8 +14,7 @@ use crate::Service;
 use crate::backups::create::BackupDone;
 use crate::backups::import::ImportRequest;
 use crate::instance::policy_of;
-use crate::orders::Order;
-use crate::orders::UploadOrder;
+use crate::orders::{Order, UploadOrder};
 
 /// What is to become of an upload.
 #[derive(Clone, Default)]

@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{ApprovalView, over, state_of};
 use crate::Service;
 use crate::access::Tried;
-use crate::instance::Who;
-use crate::instance::policy_of;
+use crate::instance::{Who, policy_of};
 
 /// Reasons are read by people.
 const LONGEST_REASON: usize = 500;
