@@ -1,6 +1,9 @@
 //! What differs between two trees, without reading any content: equal ids are equal bytes.
 
-use std::path::{Path, PathBuf};
+use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::path::Path;
+use std::vec::IntoIter;
 
 use model::{Cancel, Result};
 
@@ -43,38 +46,65 @@ impl Tree {
         if self.id() == other.id() {
             return Ok(());
         }
-        compare(self, other, &PathBuf::new(), cancel, report)
+        // However deep it goes: the stack of the thread is not what bounds it.
+        let top = Path::new("");
+        let mut open = vec![Level::new(self.list(top)?, other.list(top)?)];
+        while let Some(level) = open.last_mut() {
+            cancel.check()?;
+            let Some(next) = level.next() else {
+                open.pop();
+                continue;
+            };
+            match next {
+                Next::Removed(entry) => whole(self, entry, &mut |entry| report(Change::Removed(entry)))?,
+                Next::Added(entry) => whole(other, entry, &mut |entry| report(Change::Added(entry)))?,
+                Next::Both(before, after) => {
+                    let path = before.path.clone();
+                    if pair(self, other, before, after, report)? {
+                        open.push(Level::new(self.list(&path)?, other.list(&path)?));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-fn compare(
-    a: &Tree,
-    b: &Tree,
-    dir: &Path,
-    cancel: &Cancel,
-    report: &mut dyn FnMut(Change) -> Result<()>,
-) -> Result<()> {
-    cancel.check()?;
-    let (before, after) = (a.list(dir)?, b.list(dir)?);
-    let (mut left, mut right) = (before.into_iter().peekable(), after.into_iter().peekable());
-    loop {
-        match (left.peek(), right.peek()) {
-            (None, None) => return Ok(()),
-            (Some(one), Some(other)) if one.path == other.path => {
-                if let (Some(before), Some(after)) = (left.next(), right.next()) {
-                    pair(a, b, before, after, cancel, report)?;
-                }
-            }
-            (Some(one), other) if other.is_none_or(|other| one.path.file_name() < other.path.file_name()) => {
-                if let Some(entry) = left.next() {
-                    whole(a, entry, &mut |entry| report(Change::Removed(entry)))?;
-                }
-            }
-            _ => {
-                if let Some(entry) = right.next() {
-                    whole(b, entry, &mut |entry| report(Change::Added(entry)))?;
-                }
-            }
+/// One folder in both trees, as far as it was not compared yet.
+struct Level {
+    left: Peekable<IntoIter<Entry>>,
+    right: Peekable<IntoIter<Entry>>,
+}
+
+enum Next {
+    Removed(Entry),
+    Added(Entry),
+    Both(Entry, Entry),
+}
+
+impl Level {
+    fn new(left: Vec<Entry>, right: Vec<Entry>) -> Self {
+        Level {
+            left: left.into_iter().peekable(),
+            right: right.into_iter().peekable(),
+        }
+    }
+}
+
+impl Iterator for Level {
+    type Item = Next;
+
+    fn next(&mut self) -> Option<Next> {
+        let order = match (self.left.peek(), self.right.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(one), Some(other)) => one.path.file_name().cmp(&other.path.file_name()),
+        };
+        match order {
+            Ordering::Less => self.left.next().map(Next::Removed),
+            Ordering::Greater => self.right.next().map(Next::Added),
+            Ordering::Equal => Some(Next::Both(self.left.next()?, self.right.next()?)),
         }
     }
 }
@@ -86,26 +116,27 @@ fn whole(tree: &Tree, entry: Entry, report: &mut dyn FnMut(Entry) -> Result<()>)
     below.map_or(Ok(()), |path| tree.walk(&path, report))
 }
 
+/// Reports what differs of an entry that both have; true: what is below it has to be compared as well.
 fn pair(
     a: &Tree,
     b: &Tree,
     before: Entry,
     after: Entry,
-    cancel: &Cancel,
     report: &mut dyn FnMut(Change) -> Result<()>,
-) -> Result<()> {
+) -> Result<bool> {
     let both_dirs = before.subtree.is_some() && after.subtree.is_some();
-    let deeper = (both_dirs && before.subtree != after.subtree).then(|| before.path.clone());
+    let is_deeper = both_dirs && before.subtree != after.subtree;
     if before.meta.kind != after.meta.kind || before.content != after.content {
         if before.subtree.is_some() || after.subtree.is_some() {
             whole(a, before, &mut |entry| report(Change::Removed(entry)))?;
-            return whole(b, after, &mut |entry| report(Change::Added(entry)));
+            whole(b, after, &mut |entry| report(Change::Added(entry)))?;
+            return Ok(false);
         }
         report(Change::Content { before, after })?;
     } else if !same_metadata(&before, &after) {
         report(Change::Metadata { before, after })?;
     }
-    deeper.map_or(Ok(()), |path| compare(a, b, &path, cancel, report))
+    Ok(is_deeper)
 }
 
 /// Inode, device and change time belong to the file system and not to the file.

@@ -28,6 +28,8 @@ pub use file::FileReader;
 
 /// Listings that are remembered.
 const REMEMBERED: usize = 256;
+/// Bytes of the paths of folders that are remembered.
+const REMEMBERED_PATHS: usize = 16 << 20;
 
 /// A node and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,25 @@ impl Entry {
 
 type Listings = HashMap<Id, Arc<Vec<Node>>>;
 
+/// Where folders are that were listed lately, so that what lies deep below is not looked up from the top each time.
+#[derive(Default)]
+struct Folders {
+    listings: HashMap<PathBuf, Id>,
+    bytes: usize,
+}
+
+impl Folders {
+    fn remember(&mut self, path: &Path, listing: Id) {
+        let length = path.as_os_str().len();
+        if self.bytes + length > REMEMBERED_PATHS {
+            *self = Folders::default();
+        }
+        if self.listings.insert(path.to_path_buf(), listing).is_none() {
+            self.bytes += length;
+        }
+    }
+}
+
 /// A snapshot's tree.
 #[derive(Clone)]
 pub struct Tree {
@@ -70,6 +91,7 @@ pub struct Tree {
     pub(crate) index: Arc<Index>,
     root: Id,
     listings: Arc<Mutex<Listings>>,
+    folders: Arc<Mutex<Folders>>,
 }
 
 impl std::fmt::Debug for Tree {
@@ -87,6 +109,7 @@ impl Repository {
             index: self.current_index()?,
             root: snapshot.tree,
             listings: Arc::default(),
+            folders: Arc::default(),
         })
     }
 }
@@ -148,29 +171,37 @@ impl Tree {
 
     /// The node at a path; `None` for the root, and for what is not there.
     fn node(&self, path: &Path) -> Result<Found> {
+        let known = path.parent().and_then(|dir| self.known_folder(dir));
+        let (mut below, rest) = match (known, path.file_name()) {
+            (Some(listing), Some(name)) => (Some(listing), Path::new(name)),
+            _ => (Some(self.root), path),
+        };
         let mut found = Found::Root;
-        for component in path.components() {
+        for component in rest.components() {
             let Component::Normal(name) = component else {
                 return Err(Problem::invalid(format!(
                     "“{}” is not a path inside a backup",
                     path.display()
                 )));
             };
-            let subtree = match &found {
-                Found::Root => Some(self.root),
-                Found::Node(node) => node.subtree,
-                Found::Nothing => None,
-            };
-            let Some(subtree) = subtree else {
+            let Some(subtree) = below else {
                 return Ok(Found::Nothing);
             };
             let nodes = self.listing(&subtree)?;
             found = match nodes.binary_search_by(|node| node.name.as_slice().cmp(name.as_bytes())) {
-                Ok(at) => Found::Node(Box::new(nodes[at].clone())),
+                Ok(at) => {
+                    below = nodes[at].subtree;
+                    Found::Node(Box::new(nodes[at].clone()))
+                }
                 Err(_) => return Ok(Found::Nothing),
             };
         }
         Ok(found)
+    }
+
+    fn known_folder(&self, dir: &Path) -> Option<Id> {
+        let folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.listings.get(dir).copied()
     }
 
     /// What the listing says of a path, but for the root.
@@ -204,20 +235,31 @@ impl Tree {
                 .ok_or_else(|| Problem::invalid(format!("“{}” is no folder", dir.display())))?,
             Found::Nothing => return Err(not_there(dir)),
         };
-        Ok(self
-            .listing(&subtree)?
-            .iter()
-            .map(|node| Entry::new(dir, node))
-            .collect())
+        self.folders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remember(dir, subtree);
+        self.children(dir, &subtree)
+    }
+
+    fn children(&self, dir: &Path, listing: &Id) -> Result<Vec<Entry>> {
+        let nodes = self.listing(listing)?;
+        Ok(nodes.iter().map(|node| Entry::new(dir, node)).collect())
     }
 
     /// Every entry below a directory, depth-first, in ascending order.
     pub fn walk(&self, dir: &Path, visit: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
-        for entry in self.list(dir)? {
-            let (path, is_dir) = (entry.path.clone(), entry.subtree.is_some());
+        // However deep it goes: the stack of the thread is not what bounds it.
+        let mut open = vec![self.list(dir)?.into_iter()];
+        while let Some(level) = open.last_mut() {
+            let Some(entry) = level.next() else {
+                open.pop();
+                continue;
+            };
+            let below = entry.subtree.map(|listing| (entry.path.clone(), listing));
             visit(entry)?;
-            if is_dir {
-                self.walk(&path, visit)?;
+            if let Some((path, listing)) = below {
+                open.push(self.children(&path, &listing)?.into_iter());
             }
         }
         Ok(())

@@ -55,6 +55,7 @@ impl Folder {
     /// `forbidden` are places that must lie neither in nor around the folders: Cairn's own.
     pub fn new(settings: FolderSettings, forbidden: &[PathBuf]) -> Result<Self> {
         let parts = settings.parts(forbidden)?;
+        ignore_rules::IgnoreRules::check(&settings.ignore)?;
         let folder = Folder {
             parts,
             settings,

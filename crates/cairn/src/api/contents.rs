@@ -64,9 +64,13 @@ async fn list_files(
     At(backup): At<String>,
     Queried(place): Queried<Place>,
 ) -> Result<Json<Vec<Listed>>, Wrong> {
-    Ok(Json(
-        service.ls(&backup, place.path.as_ref(), place.recursive).await?,
-    ))
+    let cancel = Cancel::new();
+    let gone = WhenGone(cancel.clone());
+    let found = service
+        .ls(&backup, place.path.as_ref(), place.recursive, &cancel)
+        .await?;
+    drop(gone);
+    Ok(Json(found))
 }
 
 /// What changed from a backup to another one, or to the living thing (`live`).

@@ -162,6 +162,7 @@ pub(crate) async fn ls(service: &Service, words: &Ls, output: Output) -> Result<
             &words.backup,
             words.path.as_deref().unwrap_or(Path::new("")),
             words.recursive,
+            &Cancel::new(),
         )
         .await?;
     let row = |entry: &service::Listed| {

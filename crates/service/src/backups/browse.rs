@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Action, Cancel, Kind, Meta, Permission, Problem, Result};
+use model::{Action, Cancel, Kind, Meta, Needle, Permission, Problem, Result};
 use repository::{Change, Tree};
 use serde::Serialize;
 use sources::{Context, Wanted};
@@ -61,6 +61,40 @@ fn listed(entry: &repository::Entry) -> Listed {
     }
 }
 
+/// A list that is handed over whole has at most so many items.
+pub(crate) const LONGEST_LIST: usize = 500_000;
+/// More files that fit are no answer to anybody.
+const MOST_FOUND: usize = 10_000;
+
+/// A list that refuses to grow beyond a bound.
+struct Bounded<T> {
+    items: Vec<T>,
+    most: usize,
+    instead: &'static str,
+}
+
+impl<T> Bounded<T> {
+    fn new(most: usize, instead: &'static str) -> Self {
+        Bounded {
+            items: Vec::new(),
+            most,
+            instead,
+        }
+    }
+
+    fn push(&mut self, item: T) -> Result<()> {
+        if self.items.len() >= self.most {
+            let most = model::grouped(self.most as u64);
+            return Err(
+                Problem::new(Kind::TooLarge, format!("the answer has more than {most} lines"))
+                    .hint(self.instead),
+            );
+        }
+        self.items.push(item);
+        Ok(())
+    }
+}
+
 impl Service {
     pub(crate) async fn tree_of(&self, snapshot: &str) -> Result<Tree> {
         let repository = self.opened().await?;
@@ -69,24 +103,33 @@ impl Service {
             .await
     }
 
-    pub async fn ls(&self, backup: &str, path: &Path, recursive: bool) -> Result<Vec<Listed>> {
+    /// What lies at a path; `recursive`: all that is below it.
+    pub async fn ls(
+        &self,
+        backup: &str,
+        path: &Path,
+        recursive: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<Listed>> {
         let row = self.readable(backup).await?;
         self.may(Permission::See, Some(&row.source)).await?;
         let tree = self.tree_of(&row.snapshot).await?;
-        let path = path.to_path_buf();
+        let (path, cancel) = (path.to_path_buf(), cancel.clone());
         self.blocking(move || {
-            let mut found = Vec::new();
+            let mut found = Bounded::new(LONGEST_LIST, "list one folder at a time, or fewer levels");
             if recursive {
                 tree.walk(&path, &mut |entry| {
-                    found.push(listed(&entry));
-                    Ok(())
+                    cancel.check()?;
+                    found.push(listed(&entry))
                 })?;
             } else if let Some(entry) = tree.stat(&path)?.filter(|entry| !entry.meta.is_dir()) {
-                found.push(listed(&entry));
+                found.push(listed(&entry))?;
             } else {
-                found.extend(tree.list(&path)?.iter().map(listed));
+                tree.list(&path)?
+                    .iter()
+                    .try_for_each(|entry| found.push(listed(entry)))?;
             }
-            Ok(found)
+            Ok(found.items)
         })
         .await
     }
@@ -141,9 +184,12 @@ impl Service {
     /// Files whose path contains the text, newest backup first; the same content in the same place is named once per source.
     pub async fn find(&self, text: &str, source: Option<&str>, cancel: &Cancel) -> Result<Vec<FoundFile>> {
         let backups = self.list_backups(source, 10_000).await?;
-        let needle: Arc<str> = text.to_lowercase().into();
+        let needle = Arc::new(Needle::new(text)?);
         let mut seen = std::collections::HashSet::new();
-        let mut found = Vec::new();
+        let mut found = Bounded::new(
+            MOST_FOUND,
+            "look for a longer piece of the path, or in one source",
+        );
         let is_there = |backup: &crate::BackupView| !matches!(backup.state.as_str(), "missing" | "damaged");
         for backup in backups.into_iter().filter(is_there) {
             let tree = match self.tree_of(&backup.snapshot).await {
@@ -161,17 +207,18 @@ impl Service {
                 let path = entry.path.display().to_string();
                 if seen.insert((backup.source.clone(), path.clone(), entry.identity())) {
                     let (id, created) = (backup.id.clone(), backup.created.clone());
-                    found.push(FoundFile {
+                    let file = FoundFile {
                         backup: id,
                         source: backup.source.clone(),
                         created,
                         path,
                         size: entry.meta.size,
-                    });
+                    };
+                    found.push(file)?;
                 }
             }
         }
-        Ok(found)
+        Ok(found.items)
     }
 
     /// What happened between two backups, or between a backup and the living thing (`live`).
@@ -187,14 +234,14 @@ impl Service {
         let other = self.tree_of(&after.snapshot).await?;
         let cancel = cancel.clone();
         self.blocking(move || {
-            let mut found = Vec::new();
+            let mut found = Bounded::new(LONGEST_LIST, "restore into a folder and compare there");
             tree.diff(&other, &cancel, &mut |change| {
-                if change.path() != Path::new(model::MANIFEST_FILE) {
-                    found.push(difference(&change));
+                if change.path() == Path::new(model::MANIFEST_FILE) {
+                    return Ok(());
                 }
-                Ok(())
+                found.push(difference(&change))
             })?;
-            Ok(found)
+            Ok(found.items)
         })
         .await
     }
@@ -240,38 +287,17 @@ fn turned(detail: &str) -> String {
     }
 }
 
-fn search(tree: &Tree, needle: &str, cancel: &Cancel) -> Result<Vec<repository::Entry>> {
+fn search(tree: &Tree, needle: &Needle, cancel: &Cancel) -> Result<Vec<repository::Entry>> {
     let mut matching = Vec::new();
     tree.walk(Path::new(""), &mut |entry| {
         cancel.check()?;
         let path = entry.path.to_string_lossy().to_lowercase();
-        if entry.path != Path::new(model::MANIFEST_FILE) && matches(&path, needle) {
+        if entry.path != Path::new(model::MANIFEST_FILE) && needle.fits(&path) {
             matching.push(entry);
         }
         Ok(())
     })?;
     Ok(matching)
-}
-
-/// Without `*` and `?` a part of the path; with them the whole name.
-fn matches(path: &str, needle: &str) -> bool {
-    if !needle.contains(['*', '?']) {
-        return path.contains(needle);
-    }
-    let name = path.rsplit('/').next().unwrap_or(path);
-    glob(name.as_bytes(), needle.as_bytes())
-}
-
-fn glob(text: &[u8], pattern: &[u8]) -> bool {
-    match (text.split_first(), pattern.split_first()) {
-        (None, None) => true,
-        (_, Some((b'*', rest))) => {
-            glob(text, rest) || text.split_first().is_some_and(|(_, text)| glob(text, pattern))
-        }
-        (Some((_, text)), Some((b'?', pattern))) => glob(text, pattern),
-        (Some((a, text)), Some((b, pattern))) if a == b => glob(text, pattern),
-        _ => false,
-    }
 }
 
 fn difference(change: &Change) -> Difference {

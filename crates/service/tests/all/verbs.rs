@@ -125,7 +125,7 @@ pub(crate) const OF_APPS: &[Row] = rows! {
 pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "show_backup" [See] |s, x, _c| s.show_backup(&x.backup);
     "make_link" [Download] |s, x, _c| s.make_link(&x.backup, Format::TarGz);
-    "ls" [See] |s, x, _c| s.ls(&x.backup, "".as_ref(), true);
+    "ls" [See] |s, x, _c| async move { s.ls(&x.backup, "".as_ref(), true, &busy().1).await };
     "diff of-backups" [See, See] |s, x, _c| async move { s.diff(&x.backup, &x.backup, &busy().1).await };
     "diff with-the-living" [See] |s, x, _c| async move { s.diff(&x.backup, "live", &busy().1).await };
     "cat" [Download] |s, x, _c| s.cat(&x.backup, "world/level.dat".as_ref(), Vec::new());

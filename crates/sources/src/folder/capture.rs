@@ -1,5 +1,6 @@
 //! From the disk into a backup.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use model::{Content, Ignored, Kind, Meta, Problem, Result};
@@ -51,7 +52,7 @@ pub(super) fn capture(
     sink: &mut dyn Sink,
     cx: &Context,
 ) -> Result<Captured> {
-    let (mut walks, mut ignored) = (Vec::new(), Vec::new());
+    let (mut walks, mut ignored, mut unusable) = (Vec::new(), Vec::new(), HashMap::new());
     for part in folder.chosen(wanted)? {
         if cx.absent_is_empty && part.root.symlink_metadata().is_err() {
             sink.entry(&part.tree, Meta::dir(), Content::None, Need::Required)?;
@@ -62,6 +63,7 @@ pub(super) fn capture(
         sink.entry(&part.tree, root.clone(), Content::None, Need::Required)?;
         let options = options(folder, part, cx)?;
         ignored.extend(patterns(part, &options.ignore));
+        unusable.insert(part.name.clone(), options.ignore.unusable().to_vec());
         let walked = walk(
             &part.root,
             &options,
@@ -78,7 +80,10 @@ pub(super) fn capture(
         // Files are read after they were seen: a disk that went away meanwhile looks like files that cannot be read.
         root.as_ref()
             .map_or(Ok(()), |root| check_still_there(part, root))?;
-        captured.parts.push(captured_part(part, walked, &lacking));
+        let mut told = captured_part(part, walked, &lacking);
+        told.warnings
+            .extend(unusable.remove(&part.name).unwrap_or_default());
+        captured.parts.push(told);
     }
     captured.lacks.ignored = ignored;
     captured.left_out = folder

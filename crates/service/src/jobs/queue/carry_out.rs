@@ -5,7 +5,9 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use catalog::jobs::{Claim, Ending, JobRow};
@@ -77,7 +79,7 @@ impl Service {
         let begin = self.now_ms();
         self.log(&job.id, "info", &format!("{} begins", job.kind)).await;
         registry::job_starts(self, job).await;
-        let outcome = self.under_lease(job, watch, work).await;
+        let outcome = self.under_lease(job, watch, unharmed(work)).await;
         let outcome = outcome.map(|mut result| {
             if let Some(fields) = result.as_object_mut() {
                 let seconds = (self.now_ms() - begin) as f64 / 1000.0;
@@ -219,6 +221,22 @@ impl Service {
     }
 }
 
+/// A panic fails the job that it happens in, and nothing else. (Work on threads of its own comes back as a problem by itself; a stack
+/// that overflows would end the process, which is why nothing that comes from outside is recursed into.)
+async fn unharmed(work: impl Future<Output = Result<Value>>) -> Result<Value> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(move |cx| {
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            Poll::Ready(Err(Problem::internal(
+                "the job broke off because of a fault in Cairn",
+            )
+            .hint("the log of the process says where; please report it")))
+        })
+    })
+    .await
+}
+
 /// The warnings of a job's result.
 pub(crate) fn warnings(result: &Value) -> impl Iterator<Item = &str> {
     let list = result.get("warnings").and_then(Value::as_array);
@@ -276,5 +294,29 @@ mod tests {
         };
         service.under_lease(&job, &watch, work).await.expect("done");
         assert!(!watch.cancel.is_cancelled(), "the lease was kept");
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_its_job_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let service = Service::open(Options::new(dir.path())).await.expect("opened");
+        let id = service
+            .ask(&Order::Prune { no_grace: false }, None, "here")
+            .await
+            .expect("asked");
+        let job = service
+            .claim("here", Some(&id))
+            .await
+            .expect("claimed")
+            .expect("a job");
+        let work = async {
+            tokio::task::yield_now().await;
+            assert!(id.is_empty(), "on purpose");
+            Ok(Value::Null)
+        };
+        let outcome = service.carry_out_with(&job, &Watch::default(), work).await;
+        assert!(outcome.is_err_and(|problem| problem.message().contains("a fault in Cairn")));
+        let row = service.catalog.job(&id).await.expect("read").expect("there");
+        assert_eq!((row.state.as_str(), row.lease_until), ("failed", None));
     }
 }
