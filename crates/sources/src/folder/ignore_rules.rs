@@ -41,13 +41,10 @@ impl IgnoreRules {
         if with_files {
             for name in FILES {
                 let path = root.join(name);
-                let is_plain = path
-                    .symlink_metadata()
-                    .is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST);
-                if is_plain {
-                    let text = std::fs::read_to_string(&path);
-                    let text =
-                        text.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+                let text = super::beneath::read_small(root, name, LARGEST);
+                if let Some(text) =
+                    text.map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?
+                {
                     text.lines()
                         .try_for_each(|line| rules.add(line, &path.display().to_string()))?;
                 }
