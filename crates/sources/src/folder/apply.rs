@@ -8,6 +8,7 @@
 //! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
 //! What the tree could not give whole is left as it is there, with everything below it, and is named; the journal keeps which that is.
 
+mod stage;
 mod swap;
 
 use std::cell::OnceCell;
@@ -24,10 +25,10 @@ use super::beneath::{Place, Root};
 use super::broken_off::disturb_if_asked;
 use super::items::path_of;
 use super::metadata::apply_to_folder;
-use super::plan::{free_bytes, living_root};
+use super::plan::living_root;
 use super::staging::{Made, Staging, check_mounts, kept_time, put_back_time, time_of};
 use super::{Folder, Part};
-use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree, Unwritten};
+use crate::{Context, Journal, Outcome, Request, Skipped, Tree, Unwritten};
 
 /// Kept free beyond what is written.
 const MARGIN: u64 = 16 << 20;
@@ -211,49 +212,6 @@ impl<'a> Swap<'a> {
         }
     }
 
-    /// Writes everything that will come, and gives back what could not be written whole.
-    fn stage(&self, time: &Value) -> Result<(Made, Vec<Unwritten>)> {
-        self.cx.progress.phase("staging");
-        if let Some(unfinished) = self.staging.open(None)? {
-            unfinished.remove()?;
-        }
-        let entries: Vec<(PathBuf, PathBuf)> = self
-            .steps
-            .iter()
-            .filter(|step| step.action != Action::Delete && !step.is_dir)
-            .map(|step| {
-                (
-                    self.part.tree.join(&step.path),
-                    PathBuf::from(step.number.to_string()),
-                )
-            })
-            .collect();
-        self.check_space(&entries)?;
-        let made = self.staging.make(&self.part.root)?;
-        match self.fill(&made, entries) {
-            Ok(unwritten) => Ok((made, unwritten)),
-            Err(problem) => {
-                // The target is untouched; what was staged is worth nothing.
-                let _ = self.clean_up(Some(&made), time);
-                Err(problem)
-            }
-        }
-    }
-
-    fn fill(&self, made: &Made, entries: Vec<(PathBuf, PathBuf)>) -> Result<Vec<Unwritten>> {
-        let into = made.way_in();
-        let order = Materialize {
-            into: into.clone(),
-            entries,
-        };
-        let unwritten = self.tree.materialize(&order, self.cx).map_err(|problem| {
-            // People know the folder by its path.
-            let shown = self.staging.dir.join("new").display().to_string();
-            renamed(problem, &into.display().to_string(), &shown)
-        })?;
-        self.make_durable(made).map(|()| unwritten)
-    }
-
     /// Paths that could not be written, and why: they stay as they are, with all that would make room for them.
     fn hindered<'u>(&self, unwritten: &'u [Unwritten]) -> HashMap<&Path, &'u str> {
         let numbered: HashMap<PathBuf, &Unwritten> =
@@ -263,36 +221,6 @@ impl<'a> Swap<'a> {
             Some((step.path.as_path(), one.why.as_str()))
         });
         found.collect()
-    }
-
-    fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
-        let mut needed = MARGIN;
-        for (from, _) in entries {
-            let size = self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
-            needed = needed.saturating_add(size);
-        }
-        match free_bytes(&self.part.root) {
-            Some(free) if free < needed => Err(Problem::new(
-                Kind::NoSpace,
-                format!(
-                    "{} are needed beside {}, and {} are free",
-                    model::Size(needed),
-                    self.part.root.display(),
-                    model::Size(free)
-                ),
-            )
-            .hint("free some space, or restore less at a time with --path; nothing was changed")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Only when something living will be moved away: what replaces it must survive a power cut.
-    fn make_durable(&self, made: &Made) -> Result<()> {
-        if self.steps.iter().all(|step| step.action == Action::Create) {
-            return Ok(());
-        }
-        let dir = made.handle().map_err(io("cannot open", &self.staging.dir))?;
-        rustix::fs::syncfs(&dir).map_err(|error| io("cannot write through", &self.staging.dir)(error.into()))
     }
 
     /// Moves the old away and the new into place, item by item; each move is idempotent.
@@ -422,17 +350,6 @@ fn recorded(time: &Value, made: &Made) -> Value {
     }
     recorded["staging"] = json!(made.inode());
     recorded
-}
-
-fn renamed(problem: Problem, from: &str, to: &str) -> Problem {
-    if !problem.message().contains(from) {
-        return problem;
-    }
-    let told = Problem::new(problem.kind(), problem.message().replace(from, to));
-    match problem.hint_text() {
-        Some(hint) => told.hint(hint.replace(from, to)),
-        None => told,
-    }
 }
 
 /// As the journal has it.

@@ -217,7 +217,7 @@ fn why_it_stays(made: &Made, items: &[&Item], is_safe: bool) -> Result<Option<&'
     })
 }
 
-/// For tests of what a process leaves that is killed, or told to leave, in the middle of a swap.
+/// For tests of what a process leaves that is killed, or told to leave, in the middle of a swap, and of what others do meanwhile.
 #[cfg(debug_assertions)]
 pub(super) fn disturb_if_asked(here: &str, cx: &Context) {
     let Ok(asked) = std::env::var("CAIRN_TEST_AT_SWAP") else {
@@ -225,6 +225,13 @@ pub(super) fn disturb_if_asked(here: &str, cx: &Context) {
     };
     if asked == format!("die-{here}") {
         std::process::abort();
+    }
+    // Two names are exchanged, as somebody would who waits for this moment.
+    if let Some(names) = asked.strip_prefix(&format!("exchange-{here}:"))
+        && let Some((one, other)) = names.split_once(':')
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let _ = renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
     }
     if asked == format!("leave-{here}") {
         let told = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
