@@ -9,8 +9,10 @@
 //! before the next sibling of that directory. Siblings may come in any order.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Seconds and nanoseconds since 1970 UTC, as a file system keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +114,15 @@ pub enum Chunking {
 /// Opens a stream; called at most once, on some thread, only if the bytes are needed.
 pub type Opener = Box<dyn FnOnce() -> io::Result<Box<dyn Read + Send>> + Send>;
 
+/// A folder that is held open, to reach what is below it without following a link.
+pub trait Beneath: Send + Sync {
+    /// Opens what is at this path to be read, whatever it is.
+    fn open(&self, relative: &Path) -> io::Result<File>;
+
+    /// Is nothing there any more, although the folder that it was in still is?
+    fn is_gone(&self, relative: &Path) -> bool;
+}
+
 /// How to get the bytes of an entry.
 #[derive(Default)]
 pub enum Content {
@@ -121,6 +132,12 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// The file at this path, opened without following links, when its bytes are needed.
     Path {
+        path: PathBuf,
+        chunking: Chunking,
+    },
+    /// A living file below a folder. What is told of it is what its handle says when its bytes are read.
+    Beneath {
+        root: Arc<dyn Beneath>,
         path: PathBuf,
         chunking: Chunking,
     },
@@ -137,6 +154,9 @@ impl std::fmt::Debug for Content {
             Content::None => f.write_str("None"),
             Content::Bytes(b) => write!(f, "Bytes({})", b.len()),
             Content::Path { path, chunking } => write!(f, "Path({}, {chunking:?})", path.display()),
+            Content::Beneath { path, chunking, .. } => {
+                write!(f, "Beneath({}, {chunking:?})", path.display())
+            }
             Content::Stream { chunking, .. } => write!(f, "Stream({chunking:?})"),
         }
     }

@@ -37,7 +37,7 @@ pub use choice::{PartRef, choose};
 pub use clock::{Clock, SystemClock, moment_from, moment_text};
 pub use consent::{Answerer, ApprovalState, Consent};
 pub use document::from_json;
-pub use entry::{Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
+pub use entry::{Beneath, Chunking, Content, FileKind, Meta, Opener, Timestamp, Xattr};
 pub use id::{
     ApprovalId, BackupId, COUNTED, Candidate, GrantId, JobId, LetterId, PersonId, PlanId, RepositoryId,
     SHORTEST_PREFIX, SessionId, SourceId, TokenId, UploadId, WorkerId, is_prefix, prefix_range, resolve,

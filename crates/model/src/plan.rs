@@ -7,6 +7,8 @@
 //! The hash covers mode, parts, items and the fingerprints of what they would touch, and what cannot be saved, but no time and
 //! no estimate: two plans with one hash do the same to the same things.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -153,6 +155,9 @@ pub struct Draft {
     pub seconds_estimate: u64,
     /// Bytes that will be written.
     pub bytes: u64,
+    /// By part, the number of the folder that the plan was made for: another one in its place is not what was looked at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub folders: BTreeMap<String, u64>,
     /// What the backup itself cannot give back, because it is damaged there; what is living of it stays.
     #[serde(default)]
     pub damaged: Vec<String>,
@@ -229,6 +234,10 @@ impl Draft {
         field(parts.len().to_string().as_bytes());
         for part in parts {
             field(part.as_bytes());
+        }
+        for (part, number) in &self.folders {
+            field(part.as_bytes());
+            field(&number.to_le_bytes());
         }
         for item in &self.items {
             field(format!("{:?}", item.action).as_bytes());

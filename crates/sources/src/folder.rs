@@ -6,6 +6,7 @@
 //! Rules: links are never followed; what the ignore rules name is neither captured nor touched by a restore, and neither is what cannot
 //! be read, or what the backup was made without; nothing living is moved away before what replaces it lies complete beside it.
 
+mod above;
 mod apply;
 mod beneath;
 mod broken_off;

@@ -116,11 +116,13 @@ impl Announcer {
         let known_size = match &content {
             Content::None => Some(0),
             Content::Bytes(bytes) => Some(bytes.len() as u64),
-            Content::Path { .. } => Some(size),
+            Content::Path { .. } | Content::Beneath { .. } => Some(size),
             Content::Stream { .. } => None,
         };
         let chunking = match &content {
-            Content::Path { chunking, .. } | Content::Stream { chunking, .. } => *chunking,
+            Content::Path { chunking, .. }
+            | Content::Beneath { chunking, .. }
+            | Content::Stream { chunking, .. } => *chunking,
             _ => model::Chunking::Auto,
         };
         let cutter = Cutter::choose(chunking, &node.name, known_size);

@@ -5,11 +5,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender};
-use model::{Content, Timestamp};
+use model::{Beneath, Content, Timestamp};
 
 use super::assembly::Slot;
 use super::far;
@@ -55,11 +55,60 @@ pub(super) struct Looked {
     pub(super) size: u64,
     pub(super) mtime: Timestamp,
     pub(super) ctime: Timestamp,
+    /// Known of a living file only.
+    pub(super) living: Option<Living>,
+}
+
+/// Which file it is that was read, and whose. Another one may have taken its place since it was listed, and must not be given that
+/// one's owner and mode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Living {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) links: u64,
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+impl Living {
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        Living {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            links: stat.st_nlink,
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        }
+    }
+}
+
+/// Where a file is that can be opened again.
+#[derive(Clone)]
+pub(super) enum Place {
+    Path(PathBuf),
+    Beneath(Arc<dyn Beneath>, PathBuf),
+}
+
+impl Place {
+    pub(super) fn of(content: &Content) -> Option<Place> {
+        match content {
+            Content::Path { path, .. } => Some(Place::Path(path.clone())),
+            Content::Beneath { root, path, .. } => Some(Place::Beneath(Arc::clone(root), path.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl Looked {
-    pub(super) fn at(file: &File) -> io::Result<Self> {
-        Ok(Looked::from(&rustix::fs::fstat(file)?))
+    /// Another look at the same file.
+    pub(super) fn again(&self, file: &File) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(file)?;
+        Ok(Looked {
+            living: self.living.map(|_| Living::from(&stat)),
+            ..Looked::from(&stat)
+        })
     }
 
     fn from(stat: &rustix::fs::Stat) -> Self {
@@ -68,24 +117,36 @@ impl Looked {
             size: stat.st_size as u64,
             mtime: time(stat.st_mtime, stat.st_mtime_nsec as u32),
             ctime: time(stat.st_ctime, stat.st_ctime_nsec as u32),
+            living: None,
         }
     }
 }
 
 /// Opens a regular file without following a link, and without waiting for a fifo that took its place.
-pub(super) fn open_file(path: &Path) -> io::Result<(File, Looked)> {
-    let file = far::open(path)?;
+pub(super) fn open_file(place: &Place) -> io::Result<(File, Looked)> {
+    let (file, is_living) = match place {
+        Place::Path(path) => (far::open(path)?, false),
+        Place::Beneath(root, path) => (root.open(path)?, true),
+    };
     let stat = rustix::fs::fstat(&file)?;
     if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile {
-        Ok((file, Looked::from(&stat)))
+        let looked = Looked {
+            living: is_living.then(|| Living::from(&stat)),
+            ..Looked::from(&stat)
+        };
+        Ok((file, looked))
     } else {
         Err(io::Error::other("it is no regular file any more"))
     }
 }
 
 /// Was the file deleted? When the folder that it was in is not there either, it may have been moved, with its content.
-pub(super) fn is_gone(path: &Path, error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound && path.parent().is_some_and(Path::is_dir)
+pub(super) fn is_gone(place: &Place, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        && match place {
+            Place::Path(path) => path.parent().is_some_and(Path::is_dir),
+            Place::Beneath(root, path) => root.is_gone(path),
+        }
 }
 
 pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) {
@@ -96,10 +157,7 @@ pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) 
             continue;
         }
         let (slot, announced) = (large.slot, large.announced.clone());
-        let from = match &large.content {
-            Content::Path { path, .. } => Some(path.clone()),
-            _ => None,
-        };
+        let from = Place::of(&large.content);
         let streamed = Arc::new(Streamed {
             slot,
             state: Mutex::default(),
@@ -107,7 +165,7 @@ pub(super) fn run(shared: &Shared, files: &Receiver<Large>, jobs: &Sender<Job>) 
         let end = match feed(shared, large, &streamed, jobs, &blank) {
             Ok(end) => end,
             Err(error) => {
-                let gone = from.is_some_and(|path| is_gone(&path, &error));
+                let gone = from.is_some_and(|place| is_gone(&place, &error));
                 shared.unreadable(announced, &error, gone);
                 End {
                     size: 0,
@@ -160,8 +218,11 @@ fn feed(
         cutter: large.cutter,
         size: 0,
     };
+    if let Some(place) = Place::of(&large.content) {
+        return file(cuts, &place, large.from_disk, large.announced);
+    }
     match large.content {
-        Content::None => Ok(End {
+        Content::None | Content::Path { .. } | Content::Beneath { .. } => Ok(End {
             size: 0,
             now: None,
             failed: false,
@@ -176,20 +237,21 @@ fn feed(
             now: None,
             failed: false,
         }),
-        Content::Path { path, .. } => {
-            let (file, before) = open_file(&path)?;
-            let size = cuts.all(&file)?;
-            let after = Looked::at(&file)?;
-            if large.from_disk && (after != before || size != after.size) {
-                shared.changed(large.announced);
-            }
-            Ok(End {
-                size,
-                now: Some(before),
-                failed: false,
-            })
-        }
     }
+}
+
+fn file(mut cuts: Cuts<'_>, place: &Place, from_disk: bool, announced: Announced) -> io::Result<End> {
+    let (file, before) = open_file(place)?;
+    let size = cuts.all(&file)?;
+    let after = before.again(&file)?;
+    if from_disk && (after != before || size != after.size) {
+        cuts.shared.changed(announced);
+    }
+    Ok(End {
+        size,
+        now: Some(before),
+        failed: false,
+    })
 }
 
 struct Cuts<'a> {

@@ -1,14 +1,13 @@
 //! Hashes, compresses, seals and packs; and writes listings.
 
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use model::{Content, Result};
 
 use super::assembly::{Known, Ready, Slot};
-use super::feeder::{Looked, StreamState, Streamed, is_gone, open_file};
+use super::feeder::{Living, Looked, Place, StreamState, Streamed, is_gone, open_file};
 use super::sealer::Sealer;
 use super::shared::{Announced, Shared, lock};
 use crate::Id;
@@ -95,18 +94,22 @@ impl Taken {
     fn from(file: Small, buffer: &mut Vec<u8>) -> Self {
         buffer.clear();
         let mut gone = false;
+        let place = Place::of(&file.content);
         let read = match file.content {
             Content::Bytes(bytes) => {
                 *buffer = bytes;
                 Ok(None)
             }
-            Content::Path { path, .. } => read_small(&path, buffer)
-                .map(Some)
-                .inspect_err(|error| gone = is_gone(&path, error)),
             Content::Stream { open, .. } => open()
                 .and_then(|mut stream| stream.read_to_end(buffer))
                 .map(|_| None),
-            Content::None => Ok(None),
+            Content::Path { .. } | Content::Beneath { .. } | Content::None => {
+                place.map_or(Ok(None), |place| {
+                    read_small(&place, buffer)
+                        .map(Some)
+                        .inspect_err(|error| gone = is_gone(&place, error))
+                })
+            }
         };
         Taken {
             slot: file.slot,
@@ -171,16 +174,16 @@ fn store_small(
 }
 
 /// Reads a file whole; once more when it changed meanwhile.
-fn read_small(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Looked> {
-    let (mut file, before) = open_file(path)?;
+fn read_small(place: &Place, buffer: &mut Vec<u8>) -> io::Result<Looked> {
+    let (mut file, before) = open_file(place)?;
     buffer.resize(before.size as usize, 0);
     // As long as it says that it is, and still that long afterwards: there is no end to be read.
     let read = file.read_exact(buffer);
-    if read.is_ok() && Looked::at(&file)? == before {
+    if read.is_ok() && before.again(&file)? == before {
         return Ok(before);
     }
     buffer.clear();
-    let (mut again, before) = open_file(path)?;
+    let (mut again, before) = open_file(place)?;
     again.read_to_end(buffer)?;
     Ok(before)
 }
@@ -253,8 +256,27 @@ fn filled(mut node: Node, content: Vec<Id>, size: u64, looked: Option<Looked>) -
     node.meta.size = size;
     if let (Some(looked), true) = (looked, node.meta.inode != 0) {
         (node.meta.mtime, node.meta.ctime) = (looked.mtime, looked.ctime);
+        if let Some(living) = looked.living {
+            belonging(&mut node.meta, living);
+        }
     }
     node
+}
+
+/// Owner and mode are those of the file whose bytes were read.
+fn belonging(meta: &mut model::Meta, living: Living) {
+    if (meta.device, meta.inode) != (living.device, living.inode) {
+        (meta.device, meta.inode, meta.links) = (living.device, living.inode, living.links);
+        // The names and attributes that were listed are another file's.
+        meta.xattrs.clear();
+    }
+    if meta.uid != living.uid {
+        meta.user.clear();
+    }
+    if meta.gid != living.gid {
+        meta.group.clear();
+    }
+    (meta.mode, meta.uid, meta.gid) = (living.mode, living.uid, living.gid);
 }
 
 /// Is it, entry by entry, the parent's listing?

@@ -8,25 +8,27 @@
 //! cancelled; a swap that is cancelled says so, and is finished by the next run; what was moved away is deleted only at the very end.
 //! What the tree could not give whole is left as it is there, with everything below it, and is named; the journal keeps which that is.
 
+mod stage;
 mod swap;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use model::{Action, Item, Kind, Problem, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::beneath::Place;
+use super::above::above;
+use super::beneath::{Place, Root};
 use super::broken_off::disturb_if_asked;
 use super::items::path_of;
 use super::metadata::apply_to_folder;
-use super::plan::free_bytes;
-use super::staging::{Staging, check_mounts, kept_time, put_back_time, time_of};
+use super::plan::living_root;
+use super::staging::{Made, Staging, check_mounts, kept_time, put_back_time, time_of};
 use super::{Folder, Part};
-use crate::{Context, Journal, Materialize, Outcome, Request, Skipped, Tree, Unwritten};
+use crate::{Context, Journal, Outcome, Request, Skipped, Tree, Unwritten};
 
 /// Kept free beyond what is written.
 const MARGIN: u64 = 16 << 20;
@@ -43,7 +45,7 @@ pub(super) fn apply(
         let items = &request.plan.draft.items;
         let items: Vec<&Item> = items.iter().filter(|item| item.part == part.name).collect();
         if !items.is_empty() {
-            swaps.push(Swap::new(part, &items, tree, cx)?);
+            swaps.push(Swap::new(part, &items, request, tree, cx)?);
         }
     }
     swaps.iter().try_for_each(Swap::check_mounts)?;
@@ -65,6 +67,10 @@ struct Swap<'a> {
     tree: &'a dyn Tree,
     cx: &'a Context,
     staging: Staging,
+    /// The target, held from the beginning, or from when it is made.
+    root: OnceCell<Arc<Root>>,
+    /// The number of the folder that the plan was made for.
+    planned: Option<u64>,
 }
 
 /// An item of the plan.
@@ -82,13 +88,14 @@ fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Problem {
     move |error| Problem::io(text, error)
 }
 
-/// Where the staging folder of a job lies.
-pub(super) fn staging_of(part: &Part, job: &str) -> PathBuf {
-    Staging::of(part, job).dir
-}
-
 impl<'a> Swap<'a> {
-    fn new(part: &'a Part, items: &[&Item], tree: &'a dyn Tree, cx: &'a Context) -> Result<Self> {
+    fn new(
+        part: &'a Part,
+        items: &[&Item],
+        request: &Request<'_>,
+        tree: &'a dyn Tree,
+        cx: &'a Context,
+    ) -> Result<Self> {
         let step = |(number, item): (usize, &&Item)| {
             Ok(Step {
                 number,
@@ -103,7 +110,9 @@ impl<'a> Swap<'a> {
             steps: items.iter().enumerate().map(step).collect::<Result<_>>()?,
             tree,
             cx,
-            staging: Staging::of(part, &cx.job),
+            staging: Staging::of(part, &cx.job)?,
+            root: living_root(part)?.map_or_else(OnceCell::new, OnceCell::from),
+            planned: request.plan.draft.folders.get(&part.name).copied(),
         })
     }
 
@@ -113,55 +122,86 @@ impl<'a> Swap<'a> {
             !step.is_dir || type_changes
         });
         let folders = moved.filter_map(|step| step.path.parent()).collect();
-        check_mounts(&self.part.root, &folders)
+        let root = self.root.get();
+        root.map_or(Ok(()), |root| check_mounts(root, &self.part.root, &folders))
+    }
+
+    /// The target; `NotFound` while there is none.
+    fn root(&self) -> std::io::Result<&Arc<Root>> {
+        if self.root.get().is_none() {
+            let opened = Place::of(&self.part.root)?.open_root()?;
+            // It was made a moment ago, by this run.
+            if opened.stat().st_uid != rustix::process::geteuid().as_raw() {
+                return Err(std::io::Error::other("another folder was put in its place"));
+            }
+            return Ok(self.root.get_or_init(|| opened));
+        }
+        Ok(self.root.get().ok_or(std::io::ErrorKind::NotFound)?)
+    }
+
+    /// Whoever owns the folder above the target may have put another one there since the plan was made.
+    fn check_target(&self) -> Result<()> {
+        let (Some(planned), Some(root)) = (self.planned, self.root.get()) else {
+            return Ok(());
+        };
+        if root.stat().st_ino == planned {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::Drifted,
+            format!(
+                "{} is another folder than the one that the plan was made for; nothing was changed",
+                self.part.root.display()
+            ),
+        )
+        .hint("find out who replaced it, then make a new plan"))
     }
 
     fn run(&self, journal: &mut dyn Journal) -> Result<Outcome> {
         let key = |step: &str| format!("{step}:{}", self.part.name);
         let staged = journal.find(&key("staged")).filter(|step| step.done);
         let is_staged = staged.is_some();
-        let time = staged.map_or_else(|| time_of(&self.part.root), |step| step.data.clone());
+        let time = staged.map_or_else(
+            || time_of(self.root.get().map(AsRef::as_ref)),
+            |step| step.data.clone(),
+        );
         if let Some(step) = journal.find(&key("finished")).filter(|step| step.done) {
             let malformed = |error| Problem::damaged("the journal is malformed").caused_by(error);
             let outcome = Outcome::deserialize(&step.data).map_err(malformed)?;
             // The run that recorded it may have ended before it had cleaned up.
-            return self.clean_up(&self.time_after(time)?).map(|()| outcome);
+            let made = self.staging.open(Some(&time))?;
+            return self
+                .clean_up(made.as_ref(), &self.time_after(time)?)
+                .map(|()| outcome);
         }
+        self.check_target()?;
         let known = journal.find(&key("unwritten"));
         let mut unwritten = known.map_or_else(Vec::new, |step| unwritten_of(&step.data));
         // Somebody may have tidied it away since.
-        if !is_staged || !self.staging.is_there() {
+        let there = self.staging.open(is_staged.then_some(&time))?;
+        let made = if let Some(made) = there.filter(|_| is_staged) {
+            made
+        } else {
             let was_known = known.is_some();
-            unwritten = self.stage().inspect_err(|_| {
-                // The target is untouched; what was staged is worth nothing.
-                let _ = fs::remove_dir_all(&self.staging.dir);
-                if self.staging.is_inside {
-                    put_back_time(&self.part.root, &time);
-                }
-            })?;
+            let (made, lacking) = self.stage(&time)?;
+            unwritten = lacking;
             if was_known || !unwritten.is_empty() {
                 journal.record(&key("unwritten"), true, json!(unwritten))?;
             }
-            journal.record(&key("staged"), true, time.clone())?;
+            journal.record(&key("staged"), true, recorded(&time, &made))?;
             if self.cx.cancel.is_cancelled() {
                 journal.record(&key("staged"), false, Value::Null)?;
-                self.clean_up(&time)?;
+                self.clean_up(Some(&made), &time)?;
             }
             self.cx.cancel.check()?;
-        }
+            made
+        };
         journal.changing()?;
-        let outcome = self.swap(&unwritten)?;
+        let outcome = self.swap(&made, &unwritten)?;
         self.finish_folders()?;
         journal.record(&key("finished"), true, json!(outcome))?;
-        self.clean_up(&self.time_after(time)?).map(|()| outcome)
-    }
-
-    fn new_place(&self, number: usize) -> PathBuf {
-        self.staging.dir.join("new").join(number.to_string())
-    }
-
-    fn old_place(&self, number: usize) -> PathBuf {
-        self.staging.dir.join("old").join(number.to_string())
+        self.clean_up(Some(&made), &self.time_after(time)?)
+            .map(|()| outcome)
     }
 
     fn target(&self, relative: &Path) -> PathBuf {
@@ -170,47 +210,6 @@ impl<'a> Swap<'a> {
         } else {
             self.part.root.join(relative)
         }
-    }
-
-    /// Writes everything that will come, and gives back what could not be written whole.
-    fn stage(&self) -> Result<Vec<Unwritten>> {
-        self.cx.progress.phase("staging");
-        if self.staging.is_there() {
-            fs::remove_dir_all(&self.staging.dir)
-                .map_err(io("cannot remove the unfinished", &self.staging.dir))?;
-        }
-        let entries: Vec<(PathBuf, PathBuf)> = self
-            .steps
-            .iter()
-            .filter(|step| step.action != Action::Delete && !step.is_dir)
-            .map(|step| {
-                (
-                    self.part.tree.join(&step.path),
-                    PathBuf::from(step.number.to_string()),
-                )
-            })
-            .collect();
-        self.check_space(&entries)?;
-        for dir in [
-            self.staging.dir.clone(),
-            self.staging.dir.join("new"),
-            self.staging.dir.join("old"),
-        ] {
-            let parent = dir.parent().unwrap_or(Path::new("/"));
-            fs::create_dir_all(parent).map_err(io("cannot make", parent))?;
-            fs::DirBuilder::new()
-                .mode(0o700)
-                .create(&dir)
-                .map_err(io("cannot make", &dir))?;
-        }
-        let unwritten = self.tree.materialize(
-            &Materialize {
-                into: self.staging.dir.join("new"),
-                entries,
-            },
-            self.cx,
-        )?;
-        self.make_durable().map(|()| unwritten)
     }
 
     /// Paths that could not be written, and why: they stay as they are, with all that would make room for them.
@@ -224,44 +223,14 @@ impl<'a> Swap<'a> {
         found.collect()
     }
 
-    fn check_space(&self, entries: &[(PathBuf, PathBuf)]) -> Result<()> {
-        let mut needed = MARGIN;
-        for (from, _) in entries {
-            let size = self.tree.stat(from)?.map_or(0, |entry| entry.meta.size);
-            needed = needed.saturating_add(size);
-        }
-        match free_bytes(&self.part.root) {
-            Some(free) if free < needed => Err(Problem::new(
-                Kind::NoSpace,
-                format!(
-                    "{} are needed beside {}, and {} are free",
-                    model::Size(needed),
-                    self.part.root.display(),
-                    model::Size(free)
-                ),
-            )
-            .hint("free some space, or restore less at a time with --path; nothing was changed")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Only when something living will be moved away: what replaces it must survive a power cut.
-    fn make_durable(&self) -> Result<()> {
-        if self.steps.iter().all(|step| step.action == Action::Create) {
-            return Ok(());
-        }
-        let dir = fs::File::open(&self.staging.dir).map_err(io("cannot open", &self.staging.dir))?;
-        rustix::fs::syncfs(&dir).map_err(|error| io("cannot write through", &self.staging.dir)(error.into()))
-    }
-
     /// Moves the old away and the new into place, item by item; each move is idempotent.
-    fn swap(&self, unwritten: &[Unwritten]) -> Result<Outcome> {
+    fn swap(&self, made: &Made, unwritten: &[Unwritten]) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let hindered = self.hindered(unwritten);
         self.cx.progress.phase("swapping");
-        if self.part.root.symlink_metadata().is_err() && self.part.tree == Path::new("") {
+        if self.root.get().is_none() && self.part.tree == Path::new("") {
             // A new folder to unpack into has no item of its own in the plan.
-            fs::create_dir_all(&self.part.root).map_err(io("cannot make", &self.part.root))?;
+            self.make_root().map_err(io("cannot make", &self.part.root))?;
         }
         self.cx.progress.expect(self.steps.len() as u64, 0);
         for step in &self.steps {
@@ -273,7 +242,7 @@ impl<'a> Swap<'a> {
                     format!("cannot be restored, and stays as it is: {why}"),
                     &mut outcome,
                 );
-            } else if let Some(left) = self.change(step)? {
+            } else if let Some(left) = self.change(step, made)? {
                 self.leave(step, left.why().to_owned(), &mut outcome);
             } else {
                 outcome.applied.add(step.action);
@@ -281,6 +250,26 @@ impl<'a> Swap<'a> {
             self.cx.progress.items(1);
         }
         Ok(outcome)
+    }
+
+    fn make_root(&self) -> std::io::Result<()> {
+        let place = above(&self.part.root, true)?;
+        match place.make_folder_for_all() {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let opened = place.open_root()?;
+        self.root.get_or_init(|| opened);
+        Ok(())
+    }
+
+    /// Where an entry of the target lies, or the target itself.
+    fn place(&self, relative: &Path) -> std::io::Result<Place> {
+        if relative.as_os_str().is_empty() {
+            Place::of(&self.part.root)
+        } else {
+            Place::below(self.root()?, relative)
+        }
     }
 
     fn leave(&self, step: &Step, why: String, outcome: &mut Outcome) {
@@ -319,7 +308,11 @@ impl<'a> Swap<'a> {
                 continue;
             }
             if let Some(entry) = self.tree.stat(&in_tree)?.filter(|entry| entry.meta.is_dir()) {
-                let place = Place::below(&self.part.root, &relative);
+                let place = if relative.as_os_str().is_empty() {
+                    self.root().and_then(|root| Place::itself(root))
+                } else {
+                    self.place(&relative)
+                };
                 place
                     .and_then(|place| apply_to_folder(&place.open_folder()?, &entry.meta))
                     .map_err(io("cannot set owner, mode or times of", &self.target(&relative)))?;
@@ -340,36 +333,26 @@ impl<'a> Swap<'a> {
     }
 
     /// `time` is what the target itself gets when something was staged in it.
-    fn clean_up(&self, time: &Value) -> Result<()> {
-        remove_staging(&self.staging.dir)?;
-        if self.staging.is_inside {
-            put_back_time(&self.part.root, time);
+    fn clean_up(&self, made: Option<&Made>, time: &Value) -> Result<()> {
+        made.map_or(Ok(()), Made::remove)?;
+        if let (true, Some(root)) = (self.staging.is_inside, self.root.get()) {
+            put_back_time(root, time);
         }
         Ok(())
     }
 }
 
-pub(super) fn remove_staging(staging: &Path) -> Result<()> {
-    make_removable(staging);
-    match fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(io("cannot remove", staging)(error))
-        }
-        _ => Ok(()),
+/// The target's own time, and which staging folder it is that everything lies in.
+fn recorded(time: &Value, made: &Made) -> Value {
+    let mut recorded = time.clone();
+    if recorded.is_null() {
+        recorded = json!({});
     }
+    recorded["staging"] = json!(made.inode());
+    recorded
 }
 
 /// As the journal has it.
 fn unwritten_of(data: &Value) -> Vec<Unwritten> {
     Vec::deserialize(data).unwrap_or_default()
-}
-
-/// Read-only folders that were moved away would resist their removal.
-fn make_removable(dir: &Path) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let _ = fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
-            make_removable(&entry.path());
-        }
-    }
 }

@@ -5,13 +5,16 @@
 //! made for, and that in a verified backup.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use model::{Action, Draft, Item, Result};
+use model::{Action, Draft, Item, Problem, Result};
 
-use super::apply::{remove_staging, staging_of};
+use super::beneath::Root;
 use super::items::{fingerprint, is_as_then, path_of};
-use super::walk::{WalkOptions, entry_meta, walk};
+use super::plan::living_root;
+use super::staging::{Made, Staging};
+use super::walk::{WalkOptions, entry_meta, walk_root};
 use super::{Folder, Part};
 use crate::{Context, Doubt, Journal, Request, Tree, doubts, name_of};
 
@@ -38,12 +41,16 @@ pub(super) fn changed_since(
             // Nothing of it is touched any more.
             continue;
         }
-        let staging = staging_of(part, &cx.job);
-        let is_staged = is_done("staged") && staging.symlink_metadata().is_ok();
+        let staged = journal.find(&format!("staged:{}", part.name));
+        let made = match staged.filter(|step| step.done) {
+            Some(step) => Staging::of(part, &cx.job)?.open(Some(&step.data))?,
+            None => None,
+        };
         let trail = Trail {
             part,
             tree,
-            staging: is_staged.then_some(staging),
+            root: living_root(part)?,
+            staging: made,
             numbers: numbers(planned, part),
         };
         for doubt in doubts.iter().filter(|doubt| doubt.planned.part == part.name) {
@@ -75,7 +82,8 @@ struct Trail<'a> {
     part: &'a Part,
     tree: &'a dyn Tree,
     /// When everything lay in it, and it is still there.
-    staging: Option<PathBuf>,
+    staging: Option<Made>,
+    root: Option<Arc<Root>>,
     numbers: HashMap<usize, usize>,
 }
 
@@ -85,9 +93,8 @@ impl Trail<'_> {
         let (Some(staging), Some(number)) = (&self.staging, self.numbers.get(&doubt.number)) else {
             return Ok(false);
         };
-        let lies_in = |half: &str| staging.join(half).join(number.to_string());
-        let was_moved_away = lies_in("old").symlink_metadata().is_ok();
-        let waits = lies_in("new").symlink_metadata().is_ok();
+        let was_moved_away = staging.lies_in_old(*number);
+        let waits = staging.lies_in_new(*number);
         let path = path_of(doubt.planned)?;
         let before = &doubt.planned.fingerprint;
         let is_folder = doubt.planned.kind == "folder";
@@ -118,7 +125,13 @@ impl Trail<'_> {
 
     fn is_in_place(&self, path: &Path) -> Result<bool> {
         let then = self.tree.stat(&self.part.tree.join(path))?;
-        let now = entry_meta(&self.part.root.join(path))?;
+        let Some(root) = &self.root else {
+            return Ok(false);
+        };
+        let now = entry_meta(root, path).map_err(|error| {
+            let shown = self.part.root.join(path);
+            Problem::io(format!("cannot look at {}", shown.display()), error)
+        })?;
         Ok(matches!((now, then), (Some(now), Some(then)) if is_as_then(&now, &then.meta)))
     }
 
@@ -156,16 +169,20 @@ pub(super) fn tidy(
 ) -> Result<Vec<String>> {
     let mut left = Vec::new();
     for part in folder.chosen(&request.wanted.parts)? {
-        let staging = staging_of(part, &cx.job);
-        if staging.symlink_metadata().is_err() {
-            continue;
-        }
+        let made = match Staging::of(part, &cx.job).and_then(|staging| staging.open(None)) {
+            Ok(Some(made)) => made,
+            Ok(None) => continue,
+            Err(problem) => {
+                left.push(problem.message().to_owned());
+                continue;
+            }
+        };
         let items = request.plan.draft.items.iter();
         let ours: Vec<&Item> = items.filter(|item| item.part == part.name).collect();
-        let why = why_it_stays(&staging.join("old"), &ours, is_safe)?;
+        let why = why_it_stays(&made, &ours, is_safe)?;
         let kept = match why {
-            None => remove_staging(&staging).err().map(|problem| problem.to_string()),
-            Some(why) => Some(format!("{} {why}", staging.display())),
+            None => made.remove().err().map(|problem| problem.to_string()),
+            Some(why) => Some(format!("{} {why}", made.dir.display())),
         };
         left.extend(kept);
     }
@@ -173,12 +190,16 @@ pub(super) fn tidy(
 }
 
 /// Nothing is said when all that was moved away may go.
-fn why_it_stays(old: &Path, items: &[&Item], is_safe: bool) -> Result<Option<&'static str>> {
-    if old.symlink_metadata().is_err() {
-        return Ok(None);
+fn why_it_stays(made: &Made, items: &[&Item], is_safe: bool) -> Result<Option<&'static str>> {
+    const STRANGE: &str = "holds something that is not as the restore moved it there";
+    if !made.is_plain().unwrap_or(false) {
+        return Ok(Some(STRANGE));
     }
+    let Some(old) = made.old() else {
+        return Ok(None);
+    };
     let (mut count, mut strangers) = (0_u64, 0_u64);
-    let walked = walk(old, &WalkOptions::default(), &mut |path, meta, _| {
+    let walked = walk_root(old, &made.dir, &WalkOptions::default(), &mut |path, meta, _| {
         let number = path.to_str().and_then(|name| name.parse::<usize>().ok());
         let item = number.and_then(|number| items.get(number));
         count += 1;
@@ -192,11 +213,11 @@ fn why_it_stays(old: &Path, items: &[&Item], is_safe: bool) -> Result<Option<&'s
         (0, 0) => None,
         (_, 0) if is_safe => None,
         (_, 0) => Some("holds what was there before, which is in no verified backup"),
-        _ => Some("holds something that is not as the restore moved it there"),
+        _ => Some(STRANGE),
     })
 }
 
-/// For tests of what a process leaves that is killed, or told to leave, in the middle of a swap.
+/// For tests of what a process leaves that is killed, or told to leave, in the middle of a swap, and of what others do meanwhile.
 #[cfg(debug_assertions)]
 pub(super) fn disturb_if_asked(here: &str, cx: &Context) {
     let Ok(asked) = std::env::var("CAIRN_TEST_AT_SWAP") else {
@@ -204,6 +225,13 @@ pub(super) fn disturb_if_asked(here: &str, cx: &Context) {
     };
     if asked == format!("die-{here}") {
         std::process::abort();
+    }
+    // Two names are exchanged, as somebody would who waits for this moment.
+    if let Some(names) = asked.strip_prefix(&format!("exchange-{here}:"))
+        && let Some((one, other)) = names.split_once(':')
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let _ = renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
     }
     if asked == format!("leave-{here}") {
         let told = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);

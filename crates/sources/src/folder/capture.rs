@@ -5,8 +5,9 @@ use std::path::Path;
 
 use model::{Content, Ignored, Kind, Meta, Problem, Result};
 
+use super::beneath::Place;
 use super::ignore_rules::IgnoreRules;
-use super::walk::{WalkOptions, Walked, root_meta, walk};
+use super::walk::{WalkOptions, Walked, open_root, root_meta, walk_root};
 use super::{Folder, Part};
 use crate::{Captured, CapturedPart, Context, Inspection, Lacking, Need, Obstacle, PartInfo, Sink};
 
@@ -19,7 +20,7 @@ pub(super) fn inspect(folder: &Folder) -> Inspection {
             required: true,
             ..PartInfo::default()
         });
-        if let Err(problem) = root_meta(&part.root).and_then(|_| rules(folder, part)) {
+        if let Err(problem) = open_root(&part.root).and_then(|_| rules(folder, part)) {
             inspection.obstacles.push(Obstacle {
                 part: Some(part.name.clone()),
                 message: problem.message().to_owned(),
@@ -54,17 +55,19 @@ pub(super) fn capture(
 ) -> Result<Captured> {
     let (mut walks, mut ignored, mut unusable) = (Vec::new(), Vec::new(), HashMap::new());
     for part in folder.chosen(wanted)? {
-        if cx.absent_is_empty && part.root.symlink_metadata().is_err() {
+        if cx.absent_is_empty && is_absent(part) {
             sink.entry(&part.tree, Meta::dir(), Content::None, Need::Required)?;
             walks.push((part, None, Walked::default()));
             continue;
         }
-        let root = root_meta(&part.root)?;
-        sink.entry(&part.tree, root.clone(), Content::None, Need::Required)?;
+        let root = open_root(&part.root)?;
+        let meta = root_meta(&root);
+        sink.entry(&part.tree, meta.clone(), Content::None, Need::Required)?;
         let options = options(folder, part, cx)?;
         ignored.extend(patterns(part, &options.ignore));
         unusable.insert(part.name.clone(), options.ignore.unusable().to_vec());
-        let walked = walk(
+        let walked = walk_root(
+            &root,
             &part.root,
             &options,
             &mut |path: &Path, meta: Meta, content: Content| {
@@ -72,7 +75,7 @@ pub(super) fn capture(
             },
         )?;
         tell(part, &walked, sink);
-        walks.push((part, Some(root), walked));
+        walks.push((part, Some(meta), walked));
     }
     let lacking = sink.settle()?;
     let mut captured = Captured::default();
@@ -93,6 +96,11 @@ pub(super) fn capture(
         .map(|pattern| format!("what matches {pattern}"))
         .collect();
     Ok(captured)
+}
+
+fn is_absent(part: &Part) -> bool {
+    let there = Place::of(&part.root).and_then(|place| place.stat());
+    matches!(there, Ok(None)) || there.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn patterns(part: &Part, rules: &IgnoreRules) -> Option<Ignored> {
@@ -116,8 +124,8 @@ fn tell(part: &Part, walked: &Walked, sink: &mut dyn Sink) {
 
 /// What vanishes under a walk looks like many entries that are gone; a backup of the rest would look whole.
 fn check_still_there(part: &Part, before: &Meta) -> Result<()> {
-    let is_same = |now: &Meta| (now.device, now.inode) == (before.device, before.inode);
-    if root_meta(&part.root).as_ref().is_ok_and(is_same) {
+    let now = Place::of(&part.root).and_then(|place| place.stat());
+    if matches!(now, Ok(Some(now)) if (now.st_dev, now.st_ino) == (before.device, before.inode)) {
         return Ok(());
     }
     Err(Problem::new(

@@ -7,11 +7,12 @@
 //! how deep its braces go. A line of an ignore file that cannot be used leaves nothing out, which loses nothing, and is told with each
 //! backup; one in the settings is refused.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use model::{Problem, Result};
+
+use super::beneath::read_small;
 
 /// Bytes; larger ignore files are not meant to be ones.
 const LARGEST: u64 = 32 << 10;
@@ -60,7 +61,7 @@ impl IgnoreRules {
         }
         if with_files {
             for name in FILES {
-                rules.add_file(&root.join(name))?;
+                rules.add_file(root, name)?;
             }
         }
         rules.finish()
@@ -123,25 +124,18 @@ impl Building {
         }
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<()> {
-        let Ok(meta) = path.symlink_metadata() else {
-            return Ok(());
-        };
-        if !meta.is_file() {
-            return Ok(());
-        }
-        if meta.len() > LARGEST {
+    fn add_file(&mut self, root: &Path, name: &str) -> Result<()> {
+        let path = root.join(name);
+        let text = read_small(root, name, LARGEST)
+            .map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
+        let Some(text) = text else { return Ok(()) };
+        if text.len() as u64 > LARGEST {
             self.tell(format!(
                 "{}: has more than {LARGEST} bytes, and is not used",
                 path.display()
             ));
             return Ok(());
         }
-        let mut text = Vec::new();
-        let opened = std::fs::File::open(path);
-        opened
-            .and_then(|file| file.take(LARGEST).read_to_end(&mut text))
-            .map_err(|error| Problem::io(format!("cannot read {}", path.display()), error))?;
         for line in String::from_utf8_lossy(&text).lines() {
             if let Err(problem) = self.add(line, &path.display().to_string()) {
                 self.tell(format!("{}; it leaves nothing out", problem.message()));

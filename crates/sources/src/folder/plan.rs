@@ -11,16 +11,17 @@ mod compare;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use compare::Change;
 use model::{Action, Draft, Item, MANIFEST_FILE, Meta, Mode, Problem, Result, Unsaved};
 
-use super::beneath::open_living;
+use super::beneath::{Place, Root};
 use super::capture::options;
 use super::ignore_rules::IgnoreRules;
 use super::items::{data, detail, fingerprint, word};
 use super::stays::{Stays, WasLacking};
-use super::walk::{Walked, walk};
+use super::walk::{Walked, root_meta, walk_root};
 use super::{Folder, Part};
 use crate::{Context, Entry, Tree, Wanted};
 
@@ -36,8 +37,13 @@ pub(super) fn plan(folder: &Folder, tree: &dyn Tree, wanted: &Wanted, cx: &Conte
     };
     let lacking = WasLacking::of(&cx.recorded.lacks)?;
     for part in held(folder, tree, wanted, &mut draft)? {
+        let root = living_root(part)?;
+        if let Some(root) = &root {
+            draft.folders.insert(part.name.clone(), root.stat().st_ino);
+        }
         let comparison = Comparison {
             part,
+            root,
             tree,
             wanted,
             cx,
@@ -90,8 +96,28 @@ fn held<'a>(
     Ok(parts)
 }
 
+/// The target, opened for the plan; nothing when there is none yet.
+pub(super) fn living_root(part: &Part) -> Result<Option<Arc<Root>>> {
+    let problem = |error| Problem::io(format!("cannot look at {}", part.root.display()), error);
+    let place = match Place::of(&part.root) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(problem)?,
+    };
+    match place.is_folder().map_err(problem)? {
+        None => Ok(None),
+        Some(true) => place.open_root().map(Some).map_err(problem),
+        Some(false) => Err(Problem::new(
+            model::Kind::Conflict,
+            format!("{} is no folder", part.root.display()),
+        )
+        .hint("move it away, or restore elsewhere with --to")),
+    }
+}
+
 struct Comparison<'a> {
     part: &'a Part,
+    /// When there is one.
+    root: Option<Arc<Root>>,
     tree: &'a dyn Tree,
     wanted: &'a Wanted,
     cx: &'a Context,
@@ -186,7 +212,7 @@ impl Comparison<'_> {
             }
             self.cx.cancel.check()?;
             // What is gone by now makes the plan differ when it is computed again.
-            if let Err(error) = open_living(&self.part.root, change.path)
+            if let Err(error) = self.open_living(change.path)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 self.name_unsaved(draft, change.path, &error.to_string());
@@ -222,29 +248,14 @@ impl Comparison<'_> {
 
     fn living(&self, folder: &Folder) -> Result<(Living, Walked)> {
         let mut living = Living::new();
-        match self.part.root.symlink_metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok((living, Walked::default()));
-            }
-            Err(error) => {
-                return Err(Problem::io(
-                    format!("cannot look at {}", self.part.root.display()),
-                    error,
-                ));
-            }
-            Ok(meta) if !meta.is_dir() => {
-                return Err(Problem::new(
-                    model::Kind::Conflict,
-                    format!("{} is no folder", self.part.root.display()),
-                )
-                .hint("move it away, or restore elsewhere with --to"));
-            }
-            Ok(_) => {}
-        }
+        let Some(root) = &self.root else {
+            return Ok((living, Walked::default()));
+        };
         if self.is_chosen(Path::new("")) && self.part.tree != Path::new("") {
-            living.insert(PathBuf::new(), super::walk::root_meta(&self.part.root)?);
+            living.insert(PathBuf::new(), root_meta(root));
         }
-        let walked = walk(
+        let walked = walk_root(
+            root,
             &self.part.root,
             &options(folder, self.part, self.cx)?,
             &mut |path, meta, _| {
@@ -255,6 +266,11 @@ impl Comparison<'_> {
             },
         )?;
         Ok((living, walked))
+    }
+
+    fn open_living(&self, relative: &Path) -> std::io::Result<std::fs::File> {
+        let root = self.root.as_ref().ok_or(std::io::ErrorKind::NotFound)?;
+        root.open_file(relative)
     }
 
     fn item(&self, draft: &mut Draft, change: &Change<'_>) {

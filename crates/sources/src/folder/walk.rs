@@ -18,12 +18,16 @@ mod look;
 mod tests;
 mod way;
 
+use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use model::{Cancel, Content, Meta, Problem, Result};
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::beneath::{Place, Root, way_to};
 use super::ignore_rules::IgnoreRules;
 use super::owners::Owners;
 use batch::{Batch, Visitor};
@@ -71,41 +75,62 @@ pub struct Walked {
 /// Takes (path relative to the root, metadata, content to be opened when needed).
 pub type Visit<'a> = dyn FnMut(&Path, Meta, Content) -> Result<()> + 'a;
 
-/// The metadata of the root itself.
-pub fn root_meta(root: &Path) -> Result<Meta> {
-    let problem = |error: Errno| Problem::io(format!("cannot read {}", root.display()), error.into());
-    let stat = rustix::fs::statat(CWD, root, AtFlags::SYMLINK_NOFOLLOW).map_err(problem)?;
-    let mut meta = look::meta(&stat, PathBuf::new(), &Owners::read());
-    if !meta.is_dir() {
-        let what = if matches!(meta.kind, model::FileKind::Symlink { .. }) {
+/// Opens the root for a job; everything of the job is done in the folder that is there now.
+pub(super) fn open_root(path: &Path) -> Result<Arc<Root>> {
+    let problem = |error| Problem::io(format!("cannot read {}", path.display()), error);
+    let place = Place::of(path).map_err(problem)?;
+    let stat = place.stat().map_err(problem)?;
+    let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if let Some(kind) = kind.filter(|kind| *kind != FileType::Directory) {
+        let what = if kind == FileType::Symlink {
             "a link"
         } else {
             "no folder"
         };
-        return Err(Problem::invalid(format!("{} is {what}", root.display())).hint("name the folder itself"));
+        return Err(Problem::invalid(format!("{} is {what}", path.display())).hint("name the folder itself"));
     }
-    meta.xattrs = look::xattrs(root);
-    Ok(meta)
+    place.open_root().map_err(problem)
 }
 
-/// The metadata of one entry; nothing when it is not there.
-pub fn entry_meta(path: &Path) -> Result<Option<Meta>> {
-    let problem = |error: Errno| Problem::io(format!("cannot look at {}", path.display()), error.into());
-    let stat = match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-        other => other.map_err(problem)?,
+/// The metadata of the root itself.
+pub(super) fn root_meta(root: &Root) -> Meta {
+    let mut meta = look::meta(root.stat(), PathBuf::new(), &Owners::read());
+    meta.xattrs = look::xattrs(&way_to(root.handle(), OsStr::new(".")));
+    meta
+}
+
+/// The metadata of one entry below the root; nothing when it is not there.
+pub(super) fn entry_meta(root: &Root, path: &Path) -> std::io::Result<Option<Meta>> {
+    let place = match Place::below(root, path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        other => other?,
     };
-    let target = std::fs::read_link(path).unwrap_or_default();
+    let Some(stat) = place.stat()? else {
+        return Ok(None);
+    };
+    let target = place.read_link().unwrap_or_default();
     let mut meta = look::meta(&stat, target, &Owners::read());
-    meta.xattrs = look::xattrs(path);
+    meta.xattrs = look::xattrs(&place.way());
     Ok(Some(meta))
 }
 
-/// Visits everything below the root.
-pub fn walk(root: &Path, options: &WalkOptions, visit: &mut Visit<'_>) -> Result<Walked> {
+/// Visits everything below the folder at this path.
+pub fn walk(path: &Path, options: &WalkOptions, visit: &mut Visit<'_>) -> Result<Walked> {
+    walk_root(&open_root(path)?, path, options, visit)
+}
+
+/// Visits everything below the root. The path is for messages.
+pub(super) fn walk_root(
+    root: &Arc<Root>,
+    path: &Path,
+    options: &WalkOptions,
+    visit: &mut Visit<'_>,
+) -> Result<Walked> {
     let problem =
-        |error: Errno| Problem::io(format!("cannot read the folder {}", root.display()), error.into());
-    let mut descent = Descent::begin(root, options).map_err(problem)?;
+        |error: Errno| Problem::io(format!("cannot read the folder {}", path.display()), error.into());
+    let mut descent = Descent::begin(root, path, options).map_err(problem)?;
     let mut visitor = Visitor::new(root, &options.cancel, visit);
     let mut batch = Batch::default();
     for _ in 0..ALONE {

@@ -13,6 +13,7 @@ mod folder_places;
 mod folder_random;
 mod folder_scene;
 mod folder_stays;
+mod folder_swapped;
 mod folder_walk;
 mod folder_worlds;
 mod guard;

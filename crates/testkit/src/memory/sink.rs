@@ -155,6 +155,7 @@ fn read(content: Content, reads: &mut usize, broken: Option<usize>) -> std::io::
             let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
             Box::new(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
         }
+        Content::Beneath { root, path, .. } => Box::new(root.open(&path)?),
         Content::Stream { open, .. } => open()?,
     };
     let mut bytes = Vec::new();

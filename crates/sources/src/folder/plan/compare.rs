@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use model::{Action, Draft, Kind, Meta, Mode, Problem, Result};
 
-use super::super::beneath::open_living;
 use super::super::items::is_as_then;
 use super::super::links::regrouped;
 use super::super::stays::Stays;
@@ -190,7 +189,7 @@ impl Comparison<'_> {
         if !same || !self.wanted.deep || !now.is_file() {
             return Ok(same);
         }
-        match open_living(&self.part.root, relative) {
+        match self.open_living(relative) {
             Ok(mut file) => self.tree.same_content(&entry.path, &mut file, self.cx),
             // Nobody can tell that it is the same; whether it can be saved is asked of everything that would be touched.
             Err(_) => Ok(false),

@@ -4,10 +4,12 @@
 //! when it was visited, and used again. The visitor makes paths and metadata of it, on the caller's thread.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use model::{Cancel, Chunking, Content, Result, Xattr};
 use rustix::fs::Stat;
 
+use super::super::beneath::Root;
 use super::super::owners::Owners;
 use super::way::Way;
 use super::{Visit, look};
@@ -54,6 +56,7 @@ impl Batch {
 
 /// Tells the caller of each entry.
 pub(super) struct Visitor<'a, 'v> {
+    root: Arc<Root>,
     way: Way,
     owners: Owners,
     cancel: &'a Cancel,
@@ -61,9 +64,10 @@ pub(super) struct Visitor<'a, 'v> {
 }
 
 impl<'a, 'v> Visitor<'a, 'v> {
-    pub(super) fn new(root: &Path, cancel: &'a Cancel, visit: &'a mut Visit<'v>) -> Self {
+    pub(super) fn new(root: &Arc<Root>, cancel: &'a Cancel, visit: &'a mut Visit<'v>) -> Self {
         Visitor {
-            way: Way::from(root),
+            root: Arc::clone(root),
+            way: Way::from(Path::new("")),
             owners: Owners::read(),
             cancel,
             visit,
@@ -99,8 +103,9 @@ impl<'a, 'v> Visitor<'a, 'v> {
         let mut meta = look::meta(&found.stat, found.target, &self.owners);
         meta.xattrs = found.xattrs;
         let content = if meta.is_file() && meta.size > 0 {
-            Content::Path {
-                path: self.way.full().to_path_buf(),
+            Content::Beneath {
+                root: Arc::<Root>::clone(&self.root),
+                path: self.way.relative().to_path_buf(),
                 chunking: Chunking::Auto,
             }
         } else {

@@ -1,7 +1,6 @@
 //! Looks at one entry after the other, in order.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use model::Result;
 use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 
+use super::super::beneath::{Root, way_to};
 use super::batch::{Batch, Found};
 use super::levels::Levels;
 use super::way::Way;
@@ -16,6 +16,8 @@ use super::{STAGING, WalkOptions, Walked, look};
 
 /// `PATH_MAX`, with its ending zero.
 const LONGEST_PATH: usize = 4096;
+
+const REPLACED: &str = "another folder took its place while it was looked at";
 
 pub(super) struct Descent<'a> {
     options: &'a WalkOptions,
@@ -30,13 +32,13 @@ pub(super) struct Descent<'a> {
 }
 
 impl<'a> Descent<'a> {
-    pub(super) fn begin(root: &Path, options: &'a WalkOptions) -> rustix::io::Result<Self> {
+    pub(super) fn begin(root: &Root, path: &Path, options: &'a WalkOptions) -> rustix::io::Result<Self> {
         let levels = Levels::begin(root)?;
         Ok(Descent {
             options,
             device: levels.device()?,
             levels,
-            way: Way::from(root),
+            way: Way::from(path),
             left: 0,
             seen: Walked::default(),
         })
@@ -112,12 +114,9 @@ impl<'a> Descent<'a> {
                 self.leave_out("a socket has no content");
                 return Ok(None);
             }
-            // The kernel takes no longer path at once; the open folder is a shorter way to it.
-            _ if self.way.full().as_os_str().len() >= LONGEST_PATH => {
-                let folder = format!("/proc/self/fd/{}", dir.as_raw_fd());
-                xattrs = look::xattrs(&Path::new(&folder).join(OsStr::from_bytes(name.to_bytes())));
-            }
-            _ => xattrs = look::xattrs(self.way.full()),
+            // Mostly there are none, and that is asked quickest by the path. What there is is read from the open folder alone.
+            _ if self.way.full().as_os_str().len() < LONGEST_PATH && look::has_none(self.way.full()) => {}
+            _ => xattrs = look::xattrs(&way_to(dir, OsStr::from_bytes(name.to_bytes()))),
         }
         self.count(kind, &stat);
         Ok(Some(Found {
@@ -142,8 +141,14 @@ impl<'a> Descent<'a> {
             self.leave_out("another file system is mounted here");
             return false;
         }
-        let entered = self.levels.enter(name);
-        entered.map_err(|error| self.skip(error)).is_ok()
+        match self.levels.enter(name, stat) {
+            Err(Errno::STALE) => {
+                let path = self.way.relative().to_path_buf();
+                self.seen.skipped.push((path, REPLACED.to_owned()));
+                false
+            }
+            entered => entered.map_err(|error| self.skip(error)).is_ok(),
+        }
     }
 
     fn leave_out(&mut self, why: &str) {

@@ -10,10 +10,11 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::{Errno, Result};
+
+use super::super::beneath::{Identity, Root};
 
 /// Levels that are held open, besides the root.
 pub(super) const MOST_OPEN: usize = 32;
@@ -21,9 +22,6 @@ pub(super) const MOST_OPEN: usize = 32;
 const LISTING: usize = 32 << 10;
 
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// Device and inode.
-type Identity = (u64, u64);
 
 enum Handle {
     Open(OwnedFd),
@@ -44,13 +42,12 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    pub(super) fn begin(root: &Path) -> Result<Self> {
+    pub(super) fn begin(root: &Root) -> Result<Self> {
         let mut levels = Levels {
             levels: Vec::new(),
             listing: vec![MaybeUninit::uninit(); LISTING].into(),
         };
-        let handle = rustix::fs::openat(CWD, root, OFlags::RDONLY | FOLDER, Mode::empty())?;
-        levels.push(handle, CString::default())?;
+        levels.push(root.list()?, CString::default())?;
         Ok(levels)
     }
 
@@ -88,10 +85,13 @@ impl Levels {
         }
     }
 
-    /// Makes a folder in the innermost level the innermost.
-    pub(super) fn enter(&mut self, name: &CStr) -> Result<()> {
+    /// Makes a folder in the innermost level the innermost: the one that was looked at, and no other that took its place.
+    pub(super) fn enter(&mut self, name: &CStr, seen: &Stat) -> Result<()> {
         let above = self.innermost()?;
         let handle = rustix::fs::openat(above, name, OFlags::RDONLY | FOLDER, Mode::empty())?;
+        if identity(&handle)? != (seen.st_dev, seen.st_ino) {
+            return Err(Errno::STALE);
+        }
         self.push(handle, name.to_owned())
     }
 

@@ -42,20 +42,23 @@ pub(super) fn meta(stat: &Stat, target: PathBuf, owners: &Owners) -> Meta {
 }
 
 /// A file system without extended attributes has none to keep.
-pub(super) fn xattrs(path: &Path) -> Vec<Xattr> {
+pub(super) fn has_none(path: &Path) -> bool {
     let mut list = [0_u8; 1024];
-    match rustix::fs::llistxattr(path, &mut list[..]) {
-        Ok(0) | Err(Errno::NOTSUP | Errno::ACCESS | Errno::NOENT) => Vec::new(),
-        _ => {
-            let names = xattr::list(path).into_iter().flatten();
-            names
-                .filter_map(|name| {
-                    Some(Xattr {
-                        value: xattr::get(path, &name).ok()??,
-                        name,
-                    })
-                })
-                .collect()
-        }
+    let listed = rustix::fs::llistxattr(path, &mut list[..]);
+    matches!(listed, Ok(0) | Err(Errno::NOTSUP | Errno::ACCESS))
+}
+
+/// Of what lies there, also of a link itself. The path must begin at an open folder.
+pub(super) fn xattrs(path: &Path) -> Vec<Xattr> {
+    if has_none(path) {
+        return Vec::new();
     }
+    let names = xattr::list(path).into_iter().flatten();
+    let read = names.filter_map(|name| {
+        Some(Xattr {
+            value: xattr::get(path, &name).ok()??,
+            name,
+        })
+    });
+    read.collect()
 }

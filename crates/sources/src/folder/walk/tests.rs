@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
+use super::super::beneath::Root;
 use super::batch::{Batch, Visitor};
 use super::descent::Descent;
 use super::levels::MOST_OPEN;
@@ -69,14 +70,16 @@ fn all(depth: usize) -> Vec<PathBuf> {
 /// Looks at one entry after the other; after each somebody may meddle.
 fn stepwise(root: &Path, meddle: &mut dyn FnMut(&Path)) -> (Vec<PathBuf>, Walked) {
     let options = WalkOptions::default();
-    let mut descent = Descent::begin(root, &options).expect("the root can be read");
+    let root_path = root;
+    let root = Root::open(root).expect("the root is there");
+    let mut descent = Descent::begin(&root, root_path, &options).expect("the root can be read");
     let mut paths = Vec::new();
     let mut visit = |path: &Path, _, _| {
         paths.push(path.to_path_buf());
         meddle(path);
         Ok(())
     };
-    let mut visitor = Visitor::new(root, &options.cancel, &mut visit);
+    let mut visitor = Visitor::new(&root, &options.cancel, &mut visit);
     let mut batch = Batch::default();
     loop {
         let goes_on = descent.fill(&mut batch, 1).expect("not cancelled");
