@@ -181,6 +181,7 @@ impl Service {
         if order.lock {
             self.catalog.set_backup_locked(&done.backup.id, true).await?;
         }
+        done.warn(self.put_archive(&source, &done.backup, progress, cancel).await?);
         let thinned = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
             .await?;

@@ -64,7 +64,7 @@ mod watched;
 pub mod words;
 mod work;
 
-pub use app_backups::{AppChanges, AppJob, AppSettings};
+pub use app_backups::{AppArchive, AppChanges, AppJob, AppSettings, ArchiveFile, app_archive_name};
 pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
 pub use asked::{Allowance, AskedBackup, AskedPage, Stage};
 pub use backup::{Asked, BackupDone, BackupRequest};
