@@ -24,6 +24,7 @@ mod doors;
 mod folder;
 mod foreign;
 mod full_disk;
+mod generated;
 mod guarded;
 mod house;
 mod instance;
