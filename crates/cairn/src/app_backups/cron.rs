@@ -15,6 +15,8 @@ use super::fields::Fields;
 
 const PRESETS: [&str; 5] = ["hourly", "daily", "weekly", "monthly", "custom"];
 const NAMES: [&str; 5] = ["minute", "hour", "day_of_month", "month", "day_of_week"];
+/// Of one part: every minute by its number is shorter.
+const LONGEST: usize = 200;
 /// What a part is where a preset needs one and nobody has named it.
 const USUAL: [&str; 5] = ["0", "3", "1", "*", "0"];
 
@@ -240,6 +242,11 @@ impl Parts {
 
 /// Is it a cron part at this place?
 fn alone(at: usize, part: &str) -> model::Result<CronLine> {
+    if part.len() > LONGEST {
+        return Err(model::Problem::invalid(format!(
+            "a cron part has at most {LONGEST} bytes"
+        )));
+    }
     if part.contains(char::is_whitespace) {
         return Err(model::Problem::invalid(format!("“{part}” is not one cron part")));
     }

@@ -245,6 +245,10 @@ impl Service {
         let Some(place) = self.archive_place(&source.id).await? else {
             return Ok(None);
         };
+        let earlier = self.catalog.archive(&backup.id).await?;
+        if earlier.is_some_and(|row| !row.folder.is_empty()) {
+            return Ok(None);
+        }
         progress.phase("putting the archive into its folder");
         match self.put_archive_into(&place, source, backup, cancel).await {
             Ok(()) => Ok(None),

@@ -105,6 +105,21 @@ fn what_is_sent_is_shown_again_as_it_was_sent() {
 }
 
 #[test]
+fn a_part_that_is_longer_than_any_schedule_needs_is_refused() {
+    let every_minute: Vec<String> = (0..60).map(|minute| minute.to_string()).collect();
+    let sent = json!({"minute": every_minute.join(",")}).to_string();
+    assert!(set("daily at 03:15", &sent).is_ok());
+    for part in ["*".repeat(60_000), "1,".repeat(30_000)] {
+        let sent = json!({ "minute": part }).to_string();
+        let refusal = set("daily at 03:15", &sent).expect_err("far too long");
+        assert!(
+            format!("{refusal:?}").contains("at most 200 bytes"),
+            "{refusal:?}"
+        );
+    }
+}
+
+#[test]
 fn words_that_mean_something_else_by_now_are_not_shown() {
     let (_, words) = set("daily at 01:01", r#"{"preset":"hourly","hour":"*/6"}"#).expect("words");
     let changed_elsewhere = settings("weekly on saturday at 23:05", Some(words));
