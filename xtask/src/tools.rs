@@ -1,6 +1,6 @@
 //! Programs that the chores need and that are not part of Rust's toolchain.
 //!
-//! A [`Tool`] knows how it is recognised, where it comes from and what it is for. Cargo's and Python's tools go, once,
+//! A [`Tool`] knows how it is recognised, where it comes from and what it is for. Cargo's, Python's and Node's tools go, once,
 //! into a folder of the user's cache, outside the clone; Debian's packages go into the system when the user may do that.
 //!
 //! Invariants: what is there already is used and not replaced; nothing is installed unless a verb was asked to.
@@ -39,18 +39,21 @@ enum Sign {
     /// `initdb` and `postgres`, which Debian keeps outside of the search path.
     PostgresServer,
     PythonModule(&'static str),
+    /// A package in the folder of Node's packages.
+    NodePackage(&'static str),
 }
 
 enum Origin {
     Debian(&'static [&'static str]),
     Python(&'static [&'static str]),
+    Node(&'static [&'static str]),
     Cargo {
         name: &'static str,
         version: &'static str,
     },
 }
 
-pub(crate) const TOOLS: [Tool; 12] = [
+pub(crate) const TOOLS: [Tool; 18] = [
     Tool {
         name: "restic",
         serves: "tests that let stock restic read what Cairn writes, and Cairn what restic writes",
@@ -85,6 +88,48 @@ pub(crate) const TOOLS: [Tool; 12] = [
         purpose: Purpose::Tests,
         sign: Sign::PythonModule("pydactyl"),
         origin: Origin::Python(&["py-dactyl==2.1.*"]),
+    },
+    Tool {
+        name: "openapi-spec-validator",
+        serves: "checking the description of the HTTP API",
+        purpose: Purpose::Tests,
+        sign: Sign::PythonModule("openapi_spec_validator"),
+        origin: Origin::Python(&["openapi-spec-validator==0.*"]),
+    },
+    Tool {
+        name: "openapi-python-client",
+        serves: "a Python client that is generated from the description of the HTTP API",
+        purpose: Purpose::Tests,
+        sign: Sign::PythonModule("openapi_python_client"),
+        origin: Origin::Python(&["openapi-python-client==0.29.*"]),
+    },
+    Tool {
+        name: "Node",
+        serves: "a TypeScript client that is generated from the description of the HTTP API",
+        purpose: Purpose::Tests,
+        sign: Sign::Program("npm", &["--version"]),
+        origin: Origin::Debian(&["nodejs", "npm"]),
+    },
+    Tool {
+        name: "openapi-typescript",
+        serves: "the types of that client",
+        purpose: Purpose::Tests,
+        sign: Sign::NodePackage("openapi-typescript"),
+        origin: Origin::Node(&["openapi-typescript@7"]),
+    },
+    Tool {
+        name: "openapi-fetch",
+        serves: "the calls of that client",
+        purpose: Purpose::Tests,
+        sign: Sign::NodePackage("openapi-fetch"),
+        origin: Origin::Node(&["openapi-fetch@0"]),
+    },
+    Tool {
+        name: "typescript",
+        serves: "compiling that client",
+        purpose: Purpose::Tests,
+        sign: Sign::NodePackage("typescript"),
+        origin: Origin::Node(&["typescript@5", "@types/node@20"]),
     },
     Tool {
         name: "schemathesis",
@@ -154,6 +199,7 @@ impl Tool {
             Sign::PythonModule(module) => {
                 python().is_some_and(|python| run::works(python, &["-c", &format!("import {module}")]))
             }
+            Sign::NodePackage(name) => node_packages().join(name).is_dir(),
         }
     }
 
@@ -162,6 +208,10 @@ impl Tool {
         match &self.origin {
             Origin::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
             Origin::Python(packages) => format!("pip install '{}'", packages.join("' '")),
+            Origin::Node(packages) => {
+                let folder = cache().join("node");
+                format!("npm install --prefix {} {}", folder.display(), packages.join(" "))
+            }
             Origin::Cargo { name, version } => format!("cargo install --locked {name}@{version}"),
         }
     }
@@ -180,7 +230,7 @@ pub(crate) fn run(_root: &Path, arguments: &[String]) -> Outcome {
         } else {
             format!("missing: {}", tool.how_to_get())
         };
-        println!("{:<20} {state} ({})", tool.name, tool.serves);
+        println!("{:<22} {state} ({})", tool.name, tool.serves);
     }
     println!(
         "\nTools that were installed from here lie in {}",
@@ -222,6 +272,11 @@ pub(crate) fn python() -> Option<PathBuf> {
     Some(cache().join("venv/bin/python")).filter(|path| path.is_file())
 }
 
+/// Where Node's packages lie, once some were installed.
+fn node_packages() -> PathBuf {
+    cache().join("node/node_modules")
+}
+
 fn has_postgres_server() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -244,6 +299,10 @@ pub(crate) fn command(program: &str) -> Command {
     }
     if let Some(python) = python() {
         command.env("CAIRN_TEST_PYTHON", python);
+    }
+    let packages = node_packages();
+    if packages.is_dir() {
+        command.env("CAIRN_TEST_NODE_MODULES", packages);
     }
     command
 }

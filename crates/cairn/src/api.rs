@@ -28,7 +28,7 @@ mod uploads;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use utoipa::openapi::OpenApi;
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::Door;
@@ -66,7 +66,7 @@ pub(crate) fn streams() -> Router<Door> {
 }
 
 /// The whole description.
-pub(crate) fn description() -> OpenApi {
+pub(crate) fn description() -> Value {
     let whole = described().merge(long());
     describe::finished(whole.split_for_parts().1)
 }

@@ -7,6 +7,7 @@
 mod administrator;
 mod calls;
 mod cron;
+mod download;
 mod errors;
 mod fields;
 mod object;
@@ -30,7 +31,7 @@ pub(crate) fn routes() -> Router<Door> {
         )
         .route(JOBS, get(calls::list).post(calls::create))
         .route(&one, get(calls::show).delete(calls::delete))
-        .route(&format!("{one}/download"), get(calls::download))
+        .route(&format!("{one}/download"), get(calls::send))
         .route(&format!("{one}/cancel"), post(calls::cancel))
 }
 

@@ -8,6 +8,7 @@
 
 pub mod answers;
 pub mod approvals;
+pub mod archives;
 pub mod audit;
 pub mod backup_pages;
 pub mod backups;
@@ -39,6 +40,7 @@ pub use open::{Catalog, Engine};
 pub const STATEMENTS: &[&[(&str, &str)]] = &[
     answers::ALL,
     approvals::ALL,
+    archives::ALL,
     audit::ALL,
     backup_pages::ALL,
     backups::ALL,

@@ -121,7 +121,7 @@ impl Kind {
         }
     }
 
-    const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Invalid,
         Kind::NotFound,
         Kind::Conflict,

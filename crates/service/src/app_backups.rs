@@ -4,10 +4,12 @@
 //! and the job that made it are one thing: where the one is gone, the other is not shown either.
 //! Rules: all of this is for administrators (`Permission::AppBackups`), and asks like every other verb for what it does as well.
 
+mod archives;
 mod settings;
 
 use std::collections::HashMap;
 
+use catalog::archives::ArchiveRow;
 use catalog::backups::BackupRow;
 use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
@@ -15,6 +17,7 @@ use catalog::paging::{After, Within};
 use catalog::sources::SourceRow;
 use model::{JobState, Kind, Permission, Problem, Reason, Result};
 
+pub use archives::{AppArchive, ArchiveFile, app_archive_name};
 pub use settings::{AppChanges, AppSettings};
 
 use crate::Service;
@@ -35,6 +38,8 @@ pub struct AppJob {
     pub is_scheduled: bool,
     /// The backup that the job made.
     pub backup: Option<BackupView>,
+    /// What is known of that backup's archive.
+    pub archive: Option<AppArchive>,
     /// What the file was called that was uploaded for it.
     pub file_name: Option<String>,
 }
@@ -99,11 +104,15 @@ impl Service {
             .into_iter()
             .filter_map(|job| Known::of(&job).map(|known| (job, known)))
             .unzip();
+        let archives = self.catalog.archives_of(&source.id).await?;
+        let archives: HashMap<&str, &ArchiveRow> =
+            archives.iter().map(|row| (row.backup.as_str(), row)).collect();
         let shown = self.job_views(jobs).await?.into_iter().zip(known);
         Ok(shown
             .filter_map(|(view, known)| {
                 let backup = known.makes.as_deref().and_then(|id| backups.get(id).copied());
-                known.shown(view, backup)
+                let archive = backup.and_then(|row| archives.get(row.id.as_str()).copied());
+                known.shown(view, backup, self.archive_view(archive))
             })
             .collect())
     }
@@ -124,16 +133,24 @@ impl Service {
             Some(id) => self.catalog.backup(id).await?,
             None => None,
         };
+        let archive = match &row {
+            Some(row) => self.catalog.archive(&row.id).await?,
+            None => None,
+        };
         let view = self.one_job(job).await?;
-        known.shown(view, row.as_ref()).ok_or_else(gone)
+        let archive = self.archive_view(archive.as_ref());
+        known.shown(view, row.as_ref(), archive).ok_or_else(gone)
     }
 
-    /// Forgets a job that is over, and with it the backup that it made.
+    /// Forgets a job that does not run, and with it the backup that it made. One that has not begun never begins.
     pub async fn delete_app_job(&self, wanted: &str) -> Result<()> {
         self.may(Permission::AppBackups, None).await?;
         let row = self.job_row(wanted).await?;
         self.may_job(Permission::Delete, &row).await?;
-        let found = self.app_job_of(row).await?;
+        if matches!(row.state.as_str(), "waiting" | "queued") {
+            self.never_begin(&row).await?;
+        }
+        let found = self.app_job_of(self.job_row(&row.id).await?).await?;
         if !found.job.is_over() {
             return Err(
                 Problem::new(Kind::Conflict, "Running jobs cannot be deleted.").hint("cancel it first")
@@ -151,6 +168,17 @@ impl Service {
         }
         self.catalog.delete_job(&found.job.id).await?;
         self.audit("job.delete", &found.job.id, &found.job.kind).await
+    }
+
+    /// Closes a job that has not begun, in one step; one that begins at the same moment runs.
+    async fn never_begin(&self, row: &JobRow) -> Result<()> {
+        if self.catalog.close_job(&row.id, self.now_ms(), None).await? {
+            self.place.discard_upload(&row.id)?;
+            if row.kind == "restore" {
+                self.house().tidy_after(row, false).await;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -188,7 +216,7 @@ impl Known {
     }
 
     /// `None`: the backup was made and is gone.
-    fn shown(self, job: JobView, backup: Option<&BackupRow>) -> Option<AppJob> {
+    fn shown(self, job: JobView, backup: Option<&BackupRow>, archive: Option<AppArchive>) -> Option<AppJob> {
         let backup = backup.filter(|row| row.state == "ok").map(BackupView::of);
         if self.makes.is_some() && self.state.is_success() && backup.is_none() {
             return None;
@@ -196,6 +224,7 @@ impl Known {
         Some(AppJob {
             job,
             is_scheduled: self.is_scheduled,
+            archive: archive.filter(|_| backup.is_some()),
             backup,
             file_name: self.file_name,
         })

@@ -22,7 +22,7 @@ mod service;
 mod sources;
 
 pub use access::{LARGEST_PAGE, Page};
-pub use app_backups::{AppChanges, AppJob, AppSettings};
+pub use app_backups::{AppArchive, AppChanges, AppJob, AppSettings, ArchiveFile, app_archive_name};
 pub use backups::BackupFilter;
 pub use backups::BackupView;
 pub use backups::ImportRequest;

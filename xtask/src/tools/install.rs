@@ -1,4 +1,4 @@
-//! Installs tools from Debian, from Python's index and from cargo's registry, each through its own client.
+//! Installs tools from Debian, from Python's index, from npm's and from cargo's registry, each through its own client.
 //!
 //! Networks fail now and then: every download is tried a few times, with a growing pause.
 
@@ -35,6 +35,11 @@ pub(crate) fn install(wanted: impl Fn(&Tool) -> bool) -> Outcome {
         _ => &[],
     });
     from_python(&python.copied().collect::<Vec<_>>())?;
+    let node = missing.iter().flat_map(|tool| match tool.origin {
+        Origin::Node(packages) => packages,
+        _ => &[],
+    });
+    from_node(&node.copied().collect::<Vec<_>>())?;
     for tool in &missing {
         if let Origin::Cargo { name, version } = tool.origin {
             from_cargo(name, version)?;
@@ -96,6 +101,23 @@ fn from_python(packages: &[&str]) -> Outcome {
     persistently(|| {
         run::run(
             quiet(Command::new(&pip).args(["install", "--quiet", "--disable-pip-version-check"]))
+                .args(packages),
+        )
+    })
+}
+
+/// Into a folder with a list of its own, so that what was installed there before stays.
+fn from_node(packages: &[&str]) -> Outcome {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    eprintln!("xtask: installing {} from npm's registry", packages.join(", "));
+    let folder = cache().join("node");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    persistently(|| {
+        run::run(
+            quiet(Command::new("npm").args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]))
+                .arg(&folder)
                 .args(packages),
         )
     })

@@ -1,4 +1,10 @@
 //! The description of the API, and the page that shows it.
+//!
+//! Most of it is made from the code that answers. [`rules`] hold for all of it; [`doors`] adds the calls that speak in the shapes of others.
+
+mod doors;
+mod rules;
+mod words;
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,12 +13,11 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    ResponseBuilder, SecurityRequirement, ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, SecurityRequirement,
 };
 use utoipa_swagger_ui::Config;
 
@@ -72,43 +77,21 @@ pub(super) fn beginning() -> OpenApi {
         .build()
 }
 
-/// Every operation may answer with a problem.
-pub(super) fn finished(mut api: OpenApi) -> OpenApi {
-    for item in api.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.put,
-            &mut item.patch,
-            &mut item.delete,
-        ];
-        for operation in operations.into_iter().flatten() {
-            may_fail(operation);
-        }
-    }
+/// The whole description: what the code says, the rules for all of it, and the doors in other shapes.
+pub(super) fn finished(api: OpenApi) -> Value {
+    let mut api = serde_json::to_value(api).unwrap_or_default();
+    rules::may_fail(&mut api, "application/problem+json", "Problem");
+    doors::add(&mut api);
+    rules::apply(&mut api);
     api
 }
 
-fn may_fail(operation: &mut Operation) {
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .build();
-    let response = ResponseBuilder::new()
-        .description("What is wrong, and what to do about it.")
-        .content("application/problem+json", content)
-        .build();
-    operation
-        .responses
-        .responses
-        .insert("default".to_owned(), RefOr::T(response));
-}
-
-static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(super::description);
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(super::description);
 
 pub(super) async fn document(State(door): State<Door>) -> Response {
     let mut api = DESCRIPTION.clone();
     let base = if door.base().is_empty() { "/" } else { door.base() };
-    api.servers = Some(vec![ServerBuilder::new().url(base).build()]);
+    api["servers"] = json!([{ "url": base }]);
     Json(api).into_response()
 }
 

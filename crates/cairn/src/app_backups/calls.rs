@@ -14,8 +14,8 @@ use service::{AppJob, BackupView, RestoreRequest, UploadRequest};
 use super::administrator::{Administrator, Named};
 use super::errors::Refusal;
 use super::fields::Fields;
-use super::{object, settings as form};
-use crate::http::{Door, archive, upload};
+use super::{download, object, settings as form};
+use crate::http::{Door, upload};
 
 type Answer = Result<Response, Refusal>;
 
@@ -64,19 +64,26 @@ pub(super) async fn delete(who: Administrator, Path(job): Path<String>) -> Answe
 /// The backup that a job has made.
 fn made(job: AppJob, wish: &str) -> Result<BackupView, Refusal> {
     let missing = || Refusal::bad_request(format!("Only a backup that succeeded can be {wish}."));
-    job.backup.ok_or_else(missing)
+    let succeeded = object::file_name(&job).is_some();
+    job.backup.filter(|_| succeeded).ok_or_else(missing)
 }
 
-pub(super) async fn download(
+pub(super) async fn send(
     who: Administrator,
     State(door): State<Door>,
     method: Method,
     Path(job): Path<String>,
 ) -> Answer {
-    let backup = made(who.0.app_job(&job).await?, "downloaded")?;
+    let job = who.0.app_job(&job).await?;
+    let name = object::file_name(&job).unwrap_or_default();
+    let bytes = job.archive.as_ref().map(|archive| archive.bytes);
+    let backup = made(job, "downloaded")?;
+    if let Some(kept) = who.0.archive_file(&backup.id).await? {
+        return Ok(download::kept(kept, &name, &method));
+    }
     let link = who.0.make_link(&backup.id, Format::TarGz).await?;
     let linked = who.0.follow_link(&link).await?;
-    Ok(archive(&door, linked, &method))
+    Ok(download::packed(&door, linked, &method, &name, bytes))
 }
 
 pub(super) async fn restore(who: Administrator, Path(job): Path<String>) -> Answer {

@@ -8,17 +8,13 @@ use super::errors::Refusal;
 use super::fields::Fields;
 
 pub(super) fn shown(settings: &AppSettings) -> Value {
-    let (path, extra_paths) = match settings.paths.split_first() {
-        Some((path, extra)) => (path.as_str(), extra),
-        None => ("", [].as_slice()),
-    };
     json!({
         "enabled": settings.enabled,
         "retention": settings.retention,
-        "path": path,
-        "extra_paths": extra_paths,
+        "path": settings.place,
+        "extra_paths": settings.paths,
         "include_recordings": settings.include_recordings,
-        "schedule": Parts::of(&settings.schedule).shown(),
+        "schedule": Parts::of(settings).shown(),
     })
 }
 
@@ -27,13 +23,13 @@ pub(super) fn changes(fields: &Fields, before: &AppSettings) -> Result<AppChange
     let schedule = match fields.inner("schedule")? {
         None => None,
         Some(inner) => {
-            let now = Parts::of(&before.schedule);
+            let now = Parts::of(before);
             let changed = now.changed(&inner)?;
             // What was only shown and sent back is let be, also when no cron part can say it.
             if sends_back(&now, &inner)? {
                 None
             } else {
-                Some(changed.schedule(&inner)?)
+                Some((changed.schedule(&inner)?, changed.shown()))
             }
         }
     };
@@ -44,6 +40,7 @@ pub(super) fn changes(fields: &Fields, before: &AppSettings) -> Result<AppChange
             .number("retention")?
             .map(|most| kept(fields, most))
             .transpose()?,
+        place: fields.text("path")?,
         paths: paths(fields, before)?,
         include_recordings: fields.truth("include_recordings")?,
     })
@@ -70,30 +67,19 @@ fn kept(fields: &Fields, most: i64) -> Result<u32, Refusal> {
         .ok_or_else(|| Refusal::field(&fields.called("retention"), "is too large."))
 }
 
+/// A source that is nothing but folders cannot do without any.
 fn paths(fields: &Fields, before: &AppSettings) -> Result<Option<Vec<String>>, Refusal> {
-    let (path, extra) = (fields.text("path")?, fields.list("extra_paths")?);
-    if path.is_none() && extra.is_none() {
+    let Some(paths) = fields.list("extra_paths")? else {
         return Ok(None);
-    }
-    let (first, others) = match before.paths.split_first() {
-        Some((first, others)) => (first.clone(), others.to_vec()),
-        None => (String::new(), Vec::new()),
     };
-    let mut paths = vec![path.unwrap_or(first)];
-    paths.extend(extra.unwrap_or(others));
-    if paths.iter().all(String::is_empty) {
-        paths.clear();
-    }
     if paths == before.paths {
         return Ok(None);
     }
-    match paths.first() {
-        Some(path) if !path.is_empty() => Ok(Some(paths)),
-        _ => Err(Refusal::field(
-            &fields.called("path"),
-            "must be the path of a folder.",
-        )),
+    if paths.is_empty() {
+        let why = "must name a folder, since nothing else of this source is backed up.";
+        return Err(Refusal::field(&fields.called("extra_paths"), why));
     }
+    Ok(Some(paths))
 }
 
 #[cfg(test)]
@@ -106,7 +92,9 @@ mod tests {
         AppSettings {
             enabled: true,
             schedule: "every 36h".parse().expect("a schedule"),
+            words: None,
             retention: 3,
+            place: String::new(),
             paths: vec!["/srv/app".to_owned(), "/srv/logos".to_owned()],
             include_recordings: true,
         }
@@ -136,10 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn the_first_path_and_the_others_are_changed_apart() {
-        let paths = |sent: &str| changed(sent).expect(sent).paths.expect(sent);
-        assert_eq!(paths(r#"{"path":"/srv/new"}"#), ["/srv/new", "/srv/logos"]);
-        assert_eq!(paths(r#"{"extra_paths":[]}"#), ["/srv/app"]);
-        assert!(changed(r#"{"path":""}"#).is_err());
+    fn the_folder_for_archives_and_what_is_backed_up_are_changed_apart() {
+        let changes = changed(r#"{"path":"/srv/archives"}"#).expect("readable");
+        assert_eq!(
+            (changes.place.as_deref(), changes.paths),
+            (Some("/srv/archives"), None)
+        );
+        let changes = changed(r#"{"extra_paths":["/srv/app"]}"#).expect("readable");
+        assert_eq!(
+            (changes.place, changes.paths),
+            (None, Some(vec!["/srv/app".to_owned()]))
+        );
+        assert_eq!(
+            changed(r#"{"path":""}"#).expect("readable").place.as_deref(),
+            Some("")
+        );
+        assert!(changed(r#"{"extra_paths":[]}"#).is_err());
     }
 }

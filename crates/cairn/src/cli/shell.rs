@@ -53,8 +53,7 @@ fn write_pages(dir: &Path) -> Result<()> {
 /// The whole tree of commands as one Markdown page, for `docs/cli.md`; or the description of the HTTP API, for `docs/openapi.json`.
 pub(crate) fn reference(api: bool) -> Result<()> {
     if api {
-        let text = crate::api::description()
-            .to_pretty_json()
+        let text = serde_json::to_string_pretty(&crate::api::description())
             .map_err(|error| Problem::internal(format!("the description cannot be written: {error}")))?;
         return write_out(format!("{text}\n").as_bytes());
     }

@@ -43,7 +43,9 @@ pub(crate) fn archive(door: &Door, linked: Linked, method: &Method) -> Response 
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
     if *method == Method::HEAD {
-        return headers.into_response();
+        // A body of no known length, so that no length is told.
+        let (_, nothing) = mpsc::channel(1);
+        return (headers, Body::from_stream(Pieces(nothing))).into_response();
     }
     let service = door.service().clone();
     let body = stream(move |out| async move {

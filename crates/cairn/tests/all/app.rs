@@ -1,8 +1,10 @@
 //! A served app and its administrator, for the tests of its API.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::instance::Instance;
 use crate::sending::Sending;
@@ -15,15 +17,29 @@ pub(crate) struct App {
     pub(crate) token: String,
 }
 
+/// Backups wait here, in a hook, until they are let through.
+pub(crate) struct Gate(PathBuf);
+
+impl Gate {
+    /// Waits until a backup is there, which runs by then; it goes on once what this returns is dropped.
+    pub(crate) fn wait(&self) -> File {
+        fs::OpenOptions::new().write(true).open(&self.0).unwrap()
+    }
+}
+
 pub(crate) const JOBS: &str = "/api/backups/jobs/";
 pub(crate) const UPLOAD: &str = "/api/backups/jobs/restore-upload/";
 
 impl App {
     pub(crate) fn new() -> Self {
-        let instance = Instance::new();
+        App::on(Instance::new())
+    }
+
+    pub(crate) fn on(instance: Instance) -> Self {
         instance.make_world();
         fs::create_dir(instance.path("recordings")).unwrap();
         fs::write(instance.path("recordings/film.ts"), b"film").unwrap();
+        instance.hand_over(instance.dir.path());
         instance.ok(&["source", "add", "folder", "tv", "./world", "./recordings"]);
         instance.ok(&["init"]);
         let token = token(&instance, "ann", "administrator");
@@ -74,6 +90,15 @@ impl App {
         let done = self.done(&self.call("POST", JOBS, None));
         assert_eq!(done["status"], "succeeded", "{done}");
         done
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        let path = self.instance.path("gate");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let waits = json!([{"do": "command", "command": ["cat", path]}]);
+        let hooks = format!("hooks={{\"before_backup\":{waits}}}");
+        self.instance.ok(&["policy", "set", "tv", &hooks]);
+        Gate(path)
     }
 
     pub(crate) fn sending(&self) -> Sending<'_> {

@@ -14,10 +14,15 @@ fn fields(object: &Value) -> Vec<&str> {
 }
 
 /// What a job has, and nothing more.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 17] = [
+    "can_cancel",
+    "can_delete",
+    "can_download",
     "celery_task_id",
+    "completed_at",
     "created_at",
     "error_message",
+    "file_name",
     "file_path",
     "file_size",
     "id",
@@ -39,7 +44,7 @@ fn d01_settings_are_read_and_changed_in_parts_and_a_bad_part_is_named() {
         "day_of_week": "*", "timezone": "UTC"});
     assert_eq!(
         first,
-        json!({"enabled": false, "retention": 0, "path": world, "extra_paths": [recordings],
+        json!({"enabled": false, "retention": 0, "path": "", "extra_paths": [world, recordings],
             "include_recordings": true, "schedule": usual})
     );
     let weekly = json!({"preset": "weekly", "hour": 4, "day_of_week": "1", "timezone": "Europe/Berlin"});
@@ -69,6 +74,8 @@ fn d01_settings_are_read_and_changed_in_parts_and_a_bad_part_is_named() {
         (json!({"retention": "many"}), "retention: "),
         (json!({"path": "/nothing/is/here"}), "path: "),
         (json!({"extra_paths": [7]}), "extra_paths: "),
+        (json!({"extra_paths": []}), "extra_paths: "),
+        (json!({"extra_paths": ["/nothing/is/here"]}), "extra_paths: "),
     ] {
         let detail = app.refused(&changes);
         assert!(detail.starts_with(name), "{changes}: {detail}");
@@ -78,8 +85,8 @@ fn d01_settings_are_read_and_changed_in_parts_and_a_bad_part_is_named() {
         off,
         "nothing of it was saved"
     );
-    let less = app.settings(&json!({"extra_paths": [], "unknown": 1}));
-    assert_eq!(less["extra_paths"], json!([]));
+    let less = app.settings(&json!({"extra_paths": [world], "unknown": 1}));
+    assert_eq!(less["extra_paths"], json!([world]));
     assert_eq!(
         app.instance.ok(&["source", "show", "tv"])["settings"]["paths"],
         json!([world])
@@ -101,8 +108,9 @@ fn d02_a_backup_is_run_and_stands_in_the_history_with_what_became_of_it() {
         ),
         (&json!("backup"), &json!(false), &json!("ann"), &json!(""))
     );
-    assert!(done["file_path"].as_str().unwrap().ends_with(".tar.gz"));
-    assert!(done["file_size"].as_u64().unwrap() > 400_000);
+    assert_eq!(done["file_path"], "", "no folder for archives is named");
+    assert!(done["file_name"].as_str().unwrap().ends_with(".tar.gz"));
+    assert_eq!(done["file_size"], Value::Null, "nobody has packed it yet");
     assert!(done["created_at"].as_str().unwrap().ends_with('Z'));
     fs::rename(app.instance.path("world"), app.instance.path("elsewhere")).unwrap();
     let failed = app.done(&app.call("POST", JOBS, Some(&json!({"source": "tv"}))));
@@ -111,7 +119,10 @@ fn d02_a_backup_is_run_and_stands_in_the_history_with_what_became_of_it() {
         failed["error_message"].as_str().unwrap().contains("world"),
         "{failed}"
     );
-    assert_eq!(failed["file_path"], Value::Null);
+    assert_eq!(
+        (&failed["file_path"], &failed["file_name"]),
+        (&json!(""), &json!(""))
+    );
     let list = app.call("GET", &format!("{JOBS}?source=tv"), None).json();
     assert_eq!(list, json!([failed, done]));
     app.instance.ok(&["delete", "latest", "--yes"]);
@@ -128,15 +139,33 @@ fn d03_a_backup_is_downloaded_as_the_answer_itself() {
     let done = app.back_up();
     let id = done["id"].as_str().unwrap();
     let head = app.job("HEAD", id, "download/");
-    let name = done["file_path"].as_str().unwrap();
+    let name = done["file_name"].as_str().unwrap();
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert!(
-        head.head.contains(&format!("attachment; filename=\"{name}\"")),
+        head.head
+            .contains(&format!("attachment; filename=\"{}\"", name.to_lowercase())),
         "{}",
         head.head
     );
+    assert_eq!(head.header("content-length"), None, "an unknown length is not 0");
     let archive = app.job("GET", id, "download/");
     assert_eq!(archive.status, 200);
+    let known = app.job("GET", id, "").json();
+    assert_eq!(
+        known["file_size"],
+        json!(archive.body.len()),
+        "it was packed once"
+    );
+    let again = app.job("GET", id, "download/");
+    assert!(
+        again
+            .head
+            .to_lowercase()
+            .contains(&format!("content-length: {}", archive.body.len())),
+        "{}",
+        again.head
+    );
+    assert!(again.body == archive.body, "the same tree gives the same bytes");
     fs::write(app.instance.path("tv.tar.gz"), &archive.body).unwrap();
     let tar = Command::new("tar")
         .arg("tzf")
@@ -198,11 +227,11 @@ fn d04_a_downloaded_archive_brings_the_folder_back_and_leaves_alone_what_it_does
 #[test]
 fn d05_a_running_backup_is_cancelled_and_a_deleted_one_is_gone_with_its_record() {
     let app = App::new();
-    let waits = r#"hooks={"before_backup":[{"do":"command","command":["sleep","60"]}]}"#;
-    app.instance.ok(&["policy", "set", "tv", waits]);
+    let gate = app.gate();
     let begun = app.call("POST", JOBS, None).json();
     let id = begun["id"].as_str().unwrap();
     assert!(["pending", "running"].contains(&begun["status"].as_str().unwrap()));
+    let opened = gate.wait();
     assert_eq!(
         detail(&app.job("DELETE", id, ""), 400).split(" (").next(),
         Some("Running jobs cannot be deleted.")
@@ -217,6 +246,7 @@ fn d05_a_running_backup_is_cancelled_and_a_deleted_one_is_gone_with_its_record()
         detail(&app.job("POST", id, "cancel/"), 400),
         "This job cannot be canceled."
     );
+    drop(opened);
     assert_eq!(app.instance.ok(&["list"]), json!([]));
     assert_eq!(app.job("DELETE", id, "").status, 204);
     app.instance.ok(&["policy", "set", "tv", "hooks="]);

@@ -1,9 +1,11 @@
 //! The settings of an app in few words, on top of the source's own settings and policy.
 //!
 //! What a policy says is told from the policy, so that one source looks the same through every door. What a policy cannot say is noted
-//! beside it: the schedule that is switched off, and that recordings are not wanted while there are none.
-//! Rules: everything is looked at before anything is saved. Folders that are named anew must be there and writable, since a restore writes
-//! there; the message names folder and user. Who leaves recordings out restores without touching them: the backup does not hold them.
+//! beside it: the schedule that is switched off, the words in which it was given, that recordings are not wanted while there are none, and
+//! the folder for archives.
+//! Rules: everything is looked at before anything is saved. `path` is where archives are put and never what is backed up. Folders that are
+//! named anew must be there and writable, since a restore writes there; the message names folder and user. What names a place on the server
+//! asks for the right to the house's settings. Who leaves recordings out restores without touching them: the backup does not hold them.
 
 use std::path::Path;
 
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sources::Context;
 
+use super::archives;
 use crate::Service;
 use crate::instance::policy_of;
 
@@ -26,9 +29,13 @@ pub struct AppSettings {
     pub enabled: bool,
     /// In force, or the last one that was.
     pub schedule: Schedule,
+    /// As somebody gave it, in the words of the API; only while it means the same as `schedule`.
+    pub words: Option<Value>,
     /// So many backups are kept; 0 = all.
     pub retention: u32,
-    /// The folders, where the source is nothing else.
+    /// The folder into which archives are put; empty: none are.
+    pub place: String,
+    /// The folders that are backed up, where the source is nothing else.
     pub paths: Vec<String>,
     pub include_recordings: bool,
 }
@@ -37,17 +44,23 @@ pub struct AppSettings {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppChanges {
     pub enabled: Option<bool>,
-    pub schedule: Option<Schedule>,
+    /// With the words in which it was given.
+    pub schedule: Option<(Schedule, Value)>,
     pub retention: Option<u32>,
+    pub place: Option<String>,
     pub paths: Option<Vec<String>>,
     pub include_recordings: Option<bool>,
 }
 
 /// What the policy cannot say.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Note {
     schedule: Option<Schedule>,
+    /// The words of that schedule.
+    words: Option<Value>,
     include_recordings: Option<bool>,
+    place: String,
 }
 
 /// Daily at 03:15.
@@ -68,12 +81,30 @@ fn holds_recordings(part: &str) -> bool {
     number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn paths_of(row: &SourceRow) -> Vec<String> {
+pub(super) fn paths_of(row: &SourceRow) -> Vec<String> {
     let settings: Value = serde_json::from_str(&row.settings).unwrap_or_default();
     if row.kind != FOLDER {
         return Vec::new();
     }
     serde_json::from_value(settings["paths"].clone()).unwrap_or_default()
+}
+
+impl AppSettings {
+    fn with(&self, changes: &AppChanges) -> AppSettings {
+        let (schedule, words) = match changes.schedule.clone() {
+            Some((schedule, words)) => (schedule, Some(words)),
+            None => (self.schedule.clone(), self.words.clone()),
+        };
+        AppSettings {
+            enabled: changes.enabled.unwrap_or(self.enabled),
+            schedule,
+            words,
+            retention: changes.retention.unwrap_or(self.retention),
+            place: changes.place.clone().unwrap_or_else(|| self.place.clone()),
+            paths: changes.paths.clone().unwrap_or_else(|| self.paths.clone()),
+            include_recordings: changes.include_recordings.unwrap_or(self.include_recordings),
+        }
+    }
 }
 
 impl Service {
@@ -90,9 +121,16 @@ impl Service {
         let enabled = !policy.schedule.is_off();
         let remembered = note.schedule.map_or_else(usual_schedule, Ok)?;
         let Count(last) = policy.retention.last;
+        let schedule = if enabled {
+            policy.schedule
+        } else {
+            remembered.clone()
+        };
         Ok(AppSettings {
             enabled,
-            schedule: if enabled { policy.schedule } else { remembered },
+            words: note.words.filter(|_| schedule == remembered),
+            schedule,
+            place: note.place,
             retention: if policy.retention.last == Count::ALL {
                 0
             } else {
@@ -115,6 +153,12 @@ impl Service {
             .unwrap_or_default())
     }
 
+    /// Where archives of this source are put; nothing: nowhere.
+    pub(super) async fn archive_place(&self, source: &str) -> Result<Option<String>> {
+        let note = self.app_note(source).await?;
+        Ok(Some(note.place).filter(|place| !place.is_empty()))
+    }
+
     pub async fn change_app_settings(
         &self,
         wanted: Option<&str>,
@@ -124,19 +168,18 @@ impl Service {
         let mut row = self.app(wanted).await?;
         self.may(Permission::EditPolicy, Some(&row.id)).await?;
         let before = self.app_settings_of(&row).await?;
-        let wanted = AppSettings {
-            enabled: changes.enabled.unwrap_or(before.enabled),
-            schedule: changes
-                .schedule
-                .clone()
-                .unwrap_or_else(|| before.schedule.clone()),
-            retention: changes.retention.unwrap_or(before.retention),
-            paths: changes.paths.clone().unwrap_or_else(|| before.paths.clone()),
-            include_recordings: changes.include_recordings.unwrap_or(before.include_recordings),
-        };
+        let wanted = before.with(changes);
         if wanted.paths != before.paths {
             self.may(Permission::EditSource, Some(&row.id)).await?;
+            self.may(Permission::Settings, None).await?;
             row.settings = self.settings_with_paths(&row, &before.paths, &wanted.paths)?;
+        }
+        if wanted.place != before.place {
+            self.may(Permission::Settings, None).await?;
+        }
+        // Also when only the folders around it are others than before.
+        if !wanted.place.is_empty() && (wanted.place != before.place || wanted.paths != before.paths) {
+            archives::check_place(self, Path::new(&wanted.place), &wanted.paths)?;
         }
         let mut policy = policy_of(&row)?;
         let is_other_choice = wanted.include_recordings != before.include_recordings;
@@ -144,22 +187,31 @@ impl Service {
             policy.parts = self.chosen_parts(&row, wanted.include_recordings).await?;
         }
         apply(&mut policy, &before, &wanted);
+        self.save_app_settings(row, &policy, &before, &wanted).await
+    }
+
+    async fn save_app_settings(
+        &self,
+        row: SourceRow,
+        policy: &Policy,
+        before: &AppSettings,
+        wanted: &AppSettings,
+    ) -> Result<AppSettings> {
         let note = serde_json::to_string(&Note {
             schedule: Some(wanted.schedule.clone()),
+            words: wanted.words.clone(),
             include_recordings: Some(wanted.include_recordings),
+            place: wanted.place.clone(),
         })
         .map_err(|error| Problem::internal(format!("settings cannot be written: {error}")))?;
-        if wanted.paths != before.paths {
-            self.audit(
-                "source.edit",
-                &row.name,
-                &json!({ "paths": wanted.paths }).to_string(),
-            )
-            .await?;
+        let is_elsewhere = wanted.paths != before.paths;
+        if is_elsewhere || wanted.place != before.place {
+            let what = json!({ "paths": wanted.paths, "archives": wanted.place });
+            self.audit("source.edit", &row.name, &what.to_string()).await?;
         }
         let id = row.id.clone();
-        if wanted.paths != before.paths || policy != policy_of(&row)? {
-            self.save_policy(row, &policy).await?;
+        if is_elsewhere || *policy != policy_of(&row)? {
+            self.save_policy(row, policy).await?;
         }
         self.catalog.set_setting(&note_of(&id), &note).await?;
         self.app_settings_of(&self.source_row(&id).await?).await
@@ -167,10 +219,7 @@ impl Service {
 
     fn settings_with_paths(&self, row: &SourceRow, before: &[String], paths: &[String]) -> Result<String> {
         if row.kind != FOLDER {
-            let message = format!(
-                "path and extra_paths mean nothing for a source of the kind {}",
-                row.kind
-            );
+            let message = format!("extra_paths means nothing for a source of the kind {}", row.kind);
             return Err(Problem::invalid(message)
                 .hint("leave them out; its own settings are changed with `cairn source edit`"));
         }
@@ -230,16 +279,20 @@ fn apply(policy: &mut Policy, before: &AppSettings, wanted: &AppSettings) {
 fn check_folder(path: &Path) -> Result<()> {
     let shown = path.display();
     if !path.is_absolute() {
-        return Err(Problem::invalid(format!("path: “{shown}” is not absolute"))
-            .hint("write the whole path, from / on"));
+        return Err(
+            Problem::invalid(format!("extra_paths: “{shown}” is not absolute"))
+                .hint("write the whole path, from / on"),
+        );
     }
     if !path.is_dir() {
-        return Err(Problem::invalid(format!("path: there is no folder at {shown}")).hint("make it first"));
+        return Err(
+            Problem::invalid(format!("extra_paths: there is no folder at {shown}")).hint("make it first"),
+        );
     }
     let user = rustix::process::geteuid().as_raw();
     access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).map_err(|_| {
         Problem::invalid(format!(
-            "path: Cairn runs as user {user}, who cannot read and write in {shown}"
+            "extra_paths: Cairn runs as user {user}, who cannot read and write in {shown}"
         ))
         .hint(format!("chown {user} {shown}, or run Cairn as its owner"))
     })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use catalog::backups::BackupRow;
 use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
-use model::{Cancel, JobKind, Lacks, Permission, Progress, Reason, Result};
+use model::{Cancel, JobKind, Lacks, Permission, Policy, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
 use sources::Context;
 
@@ -114,37 +114,18 @@ impl Service {
         self.opened_or_new().await?;
         let source = self.source_row(&order.source).await?;
         let policy = policy_of(&source)?;
-        self.admit(&source, &policy, order.reason, job.person.as_deref())
-            .await?;
-        let capture = by_source(
-            self.open_source_without(&source, &order.ignore)?,
-            order.parts.clone(),
-        );
-        let making = Making {
-            id: order.backup.parse()?,
-            job: job.id.parse()?,
-            source: source.clone(),
-            name: order.name.clone(),
-            reason: order.reason,
-            undoes: None,
-            who: job.person.clone().unwrap_or_default(),
-            progress: progress.clone(),
-            cancel: cancel.clone(),
+        let mut done = match self.catalog.backup(&order.backup).await? {
+            // The process that made it left, or was killed, before the job was over.
+            Some(row) => BackupDone::found(job, &row),
+            None => {
+                self.make_as_ordered(job, order, &source, &policy, progress, cancel)
+                    .await?
+            }
         };
-        self.wait_for_owed_hooks(&source.id, cancel).await?;
-        self.hooks_before(job, &source, &policy.hooks, JobKind::Backup, cancel)
-            .await?;
-        die_if_asked("hooked");
-        let done = self.make(making, capture).await;
-        let state = if done.is_ok() { "succeeded" } else { "failed" };
-        let warnings = self
-            .hooks_after(job, &source, &policy.hooks, JobKind::Backup, state)
-            .await;
-        let mut done = done?;
-        done.warn(warnings);
         if order.lock {
             self.catalog.set_backup_locked(&done.backup.id, true).await?;
         }
+        done.warn(self.put_archive(&source, &done.backup, progress, cancel).await?);
         let thinned = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
             .await?;
@@ -160,6 +141,46 @@ impl Service {
             self.tell_unusual(&source, &row).await?;
             done.backup = BackupView::of(&row);
         }
+        Ok(done)
+    }
+
+    async fn make_as_ordered(
+        &self,
+        job: &JobRow,
+        order: &BackupOrder,
+        source: &SourceRow,
+        policy: &Policy,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<BackupDone> {
+        self.admit(source, policy, order.reason, job.person.as_deref())
+            .await?;
+        let capture = by_source(
+            self.open_source_without(source, &order.ignore)?,
+            order.parts.clone(),
+        );
+        let making = Making {
+            id: order.backup.parse()?,
+            job: job.id.parse()?,
+            source: source.clone(),
+            name: order.name.clone(),
+            reason: order.reason,
+            undoes: None,
+            who: job.person.clone().unwrap_or_default(),
+            progress: progress.clone(),
+            cancel: cancel.clone(),
+        };
+        self.wait_for_owed_hooks(&source.id, cancel).await?;
+        self.hooks_before(job, source, &policy.hooks, JobKind::Backup, cancel)
+            .await?;
+        die_if_asked("hooked");
+        let done = self.make(making, capture).await;
+        let state = if done.is_ok() { "succeeded" } else { "failed" };
+        let warnings = self
+            .hooks_after(job, source, &policy.hooks, JobKind::Backup, state)
+            .await;
+        let mut done = done?;
+        done.warn(warnings);
         Ok(done)
     }
 
@@ -272,6 +293,23 @@ impl Service {
 }
 
 impl BackupDone {
+    /// One that an earlier turn of the same job has made.
+    fn found(job: &JobRow, row: &BackupRow) -> Self {
+        let backup = BackupView::of(row);
+        let mut done = BackupDone {
+            job: job.id.clone(),
+            state: "succeeded".to_owned(),
+            warnings: Vec::new(),
+            deleted: Vec::new(),
+            first: false,
+            lacks: Lacks::default(),
+            torn: Vec::new(),
+            backup,
+        };
+        done.warn(done.backup.warnings.clone());
+        done
+    }
+
     pub(crate) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
         let before = self.warnings.len();
         self.warnings.extend(warnings);

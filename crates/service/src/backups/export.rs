@@ -87,8 +87,10 @@ impl Service {
             format: request.format.word().to_owned(),
         };
         self.audit("backup.export", &row.source_name, &row.id).await?;
+        let measured =
+            (request.format == Format::TarGz && request.passphrase.is_none()).then(|| row.id.clone());
         let source = Some(row.source.clone()).filter(|source| !source.is_empty());
-        self.here(&order, source.as_deref(), progress, cancel, |job| {
+        let work = self.here(&order, source.as_deref(), progress, cancel, |job| {
             let cx = self.context(&job, progress, cancel);
             let format = request.format;
             cx.progress
@@ -107,8 +109,15 @@ impl Service {
                 .await
             });
             async move { value(done(job, row.id, format, work.await?)) }
-        })
-        .await
+        });
+        let done: ExportDone = work.await?;
+        if let Some(backup) = measured {
+            let bytes = i64::try_from(done.written).unwrap_or(i64::MAX);
+            self.catalog
+                .measure_archive(&backup, bytes, &self.options.version)
+                .await?;
+        }
+        Ok(done)
     }
 }
 

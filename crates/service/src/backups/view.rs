@@ -135,6 +135,7 @@ impl Service {
             .collect::<Result<Vec<_>>>()?;
         self.blocking(move || repository.forget(&ids)).await?;
         for row in rows {
+            self.remove_archive(&row.id).await?;
             self.catalog.delete_backup(&row.id).await?;
             self.audit("backup.delete", &row.source_name, &row.id).await?;
         }

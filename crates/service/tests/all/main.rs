@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod app_archives;
 mod approvals;
 mod approvals_mail;
 mod approvals_random;

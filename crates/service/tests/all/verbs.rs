@@ -110,7 +110,13 @@ pub(crate) const OF_APPS: &[Row] = rows! {
         let changes = AppChanges { retention: Some(2), ..AppChanges::default() };
         s.change_app_settings(Some("world"), &changes).await
     };
-    "change_app_settings of-paths" [AppBackups, EditPolicy, EditSource] |s, _x, c| async move {
+    "change_app_settings of-place" [AppBackups, EditPolicy, Settings] |s, _x, c| async move {
+        let folder = c.root.join("archives");
+        std::fs::create_dir_all(&folder).unwrap();
+        let changes = AppChanges { place: Some(folder.display().to_string()), ..AppChanges::default() };
+        s.change_app_settings(Some("world"), &changes).await
+    };
+    "change_app_settings of-paths" [AppBackups, EditPolicy, EditSource, Settings] |s, _x, c| async move {
         let folder = c.root.join("new");
         std::fs::create_dir_all(&folder).unwrap();
         let changes = AppChanges { paths: Some(vec![folder.display().to_string()]), ..AppChanges::default() };
@@ -125,6 +131,7 @@ pub(crate) const OF_APPS: &[Row] = rows! {
 pub(crate) const OF_BACKUPS: &[Row] = rows! {
     "show_backup" [See] |s, x, _c| s.show_backup(&x.backup);
     "make_link" [Download] |s, x, _c| s.make_link(&x.backup, Format::TarGz);
+    "archive_file" [Download] |s, x, _c| s.archive_file(&x.backup);
     "ls" [See] |s, x, _c| async move { s.ls(&x.backup, "".as_ref(), true, &busy().1).await };
     "diff of-backups" [See, See] |s, x, _c| async move { s.diff(&x.backup, &x.backup, &busy().1).await };
     "diff with-the-living" [See] |s, x, _c| async move { s.diff(&x.backup, "live", &busy().1).await };
