@@ -8,6 +8,7 @@
 
 pub mod answers;
 pub mod approvals;
+pub mod attempts;
 pub mod audit;
 pub mod backup_pages;
 pub mod backups;
@@ -56,6 +57,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     plans::ALL,
     restores::ALL,
     schedules::ALL,
+    attempts::ALL,
     sessions::ALL,
     settings::ALL,
     sources::ALL,

@@ -9,6 +9,7 @@ use model::{Kind, Permission, Problem, Result};
 use serde::Serialize;
 
 use crate::Service;
+use crate::attempts::Tried;
 use crate::place::{read_private, write_private};
 use crate::totp::{SECRET, address, base32, step_of};
 
@@ -100,10 +101,12 @@ impl Service {
                 .hint("begin with the secret"));
         };
         let secret = self.open_totp(&person, sealed)?;
+        let attempt = self.reserve_attempt(&[Tried::proof(&person.id)]).await?;
         let Some(step) = step_of(&secret, code, self.now_ms()) else {
             return Err(Problem::invalid("the code is wrong")
                 .hint("type the one that is shown now; check the clocks of both machines"));
         };
+        self.succeeded(attempt).await?;
         self.catalog
             .set_totp(&person.id, Some(sealed), None, Some(step))
             .await?;

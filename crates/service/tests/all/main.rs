@@ -12,6 +12,7 @@ mod archive_tar;
 mod archive_tar_limits;
 mod archive_tools;
 mod archive_zip;
+mod attempts;
 mod authorize;
 mod damaged;
 mod folder_restore;
