@@ -69,7 +69,7 @@ pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
 pub use asked::{Allowance, AskedBackup, AskedPage, Stage};
 pub use backup::{Asked, BackupDone, BackupRequest};
 pub use browse::{Difference, FoundFile, Listed};
-pub use caller::{Caller, Via};
+pub use caller::{Caller, Judged, Via};
 pub use care::PruneDone;
 pub use export::{ExportDone, ExportRequest, archive_name};
 pub use feed::{Change, Feed, Listener};

@@ -20,7 +20,7 @@ use super::arguments::Demo;
 use super::serve::{LEAVING, run};
 use super::signals::Stopping;
 use crate::configuration::{Configuration, Environment};
-use crate::http::{Door, Rates};
+use crate::http::{Bounds, Door};
 use crate::output::Output;
 use game_server::Folder;
 
@@ -110,7 +110,7 @@ pub(crate) async fn demo(
         "",
         None,
         Vec::new(),
-        Rates::new(configuration.rate_limit.value),
+        Bounds::usual(configuration.rate_limit.value),
     )?;
     let served = run(door, Some(web), serving, &stop).await;
     service.close().await;

@@ -41,5 +41,6 @@ mod safety_places;
 mod sending;
 mod served;
 mod signals;
+mod slow;
 mod vanished;
 mod words;
