@@ -38,6 +38,7 @@ mod restic;
 mod rounds;
 mod safety;
 mod safety_places;
+mod secrets;
 mod sending;
 mod served;
 mod signals;
