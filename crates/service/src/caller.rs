@@ -72,11 +72,11 @@ pub struct Caller {
     pub(crate) who: Who,
     name: String,
     scopes: Vec<Scope>,
-    session: Option<String>,
+    session: Option<Box<str>>,
     address: String,
     via: Via,
     /// The Idempotency-Key that his request bears.
-    key: Option<String>,
+    key: Option<Box<str>>,
     judged: Option<Judged>,
 }
 
@@ -129,7 +129,7 @@ impl Caller {
     #[must_use]
     pub fn bearing(self, key: &str) -> Self {
         Caller {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             ..self
         }
     }
@@ -168,7 +168,7 @@ impl Caller {
 
     pub(crate) fn with_session(self, id: &str) -> Self {
         Caller {
-            session: Some(id.to_owned()),
+            session: Some(id.into()),
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! What holds a secret: kept by nobody on the way, told to nobody who may not see it any more, and made of nothing that a request says of itself.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::house::{House, PASSWORD, person};
 use crate::instance::Instance;
@@ -181,7 +182,6 @@ fn the_fingerprint_of_a_request_with_a_password_is_no_hash_that_can_be_tried_out
             .windows(text.len())
             .any(|window| window == text.as_bytes())
     };
-    use sha2::{Digest, Sha256};
     let plain = Sha256::digest([b"/api/people\0", body.as_bytes()].concat());
     let plain: String = plain.iter().map(|byte| format!("{byte:02x}")).collect();
     let again = Sha256::digest(plain.as_bytes());
