@@ -1,14 +1,18 @@
 //! The door of HTTP: listens, lets people in, answers.
 //!
-//! Layers, from outside: request id · log · panic becomes 500 · rate limit · time limit and body limit, but for what carries a file · routes. A
+//! Layers, from outside: connections · request id · log · what may be kept · panic becomes 500 · patience with bodies · rate limit · time limit
+//! and body limit, but for what carries a file · routes. A
 //! slash at the end of a path does not count. Rules: a problem is answered in the shape of the API that was asked, with kind and hint, and never with a secret; what
 //! is not found and what is not yours look alike. Told to leave, the door takes no more connections, ends streams, and is gone in time.
 
 mod answer;
 mod asked;
+mod connections;
 mod cookies;
 mod door;
 mod download;
+mod guests;
+mod patience;
 pub(crate) mod ranges;
 mod rates;
 pub(crate) mod upload;
@@ -18,10 +22,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{Request, StatusCode};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request as Asked, State};
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use model::{Cancel, Problem, Result};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,13 +41,11 @@ pub(crate) use asked::{At, Fields, Queried, Wrong};
 pub(crate) use cookies::set as cookie;
 pub(crate) use door::{Bears, Door, Visitor, Who};
 pub(crate) use download::{archive, attachment, stream};
-pub(crate) use rates::Rates;
+pub(crate) use patience::Bounds;
 
 /// Of a request that carries no file.
 const MOST_BODY: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long open connections have when the process leaves.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Binds the address; the error says what to do.
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener> {
@@ -77,7 +81,8 @@ fn router(door: Door, routes: Routes) -> Router {
         .merge(routes.long)
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)
-        .layer(axum::middleware::from_fn_with_state(door.clone(), rates::limit))
+        .layer(from_fn_with_state(door.clone(), rates::limit))
+        .layer(from_fn_with_state(door.clone(), patiently))
         .with_state(door);
     if base.is_empty() {
         all
@@ -92,33 +97,32 @@ pub(crate) async fn serve(door: Door, routes: Routes, listener: TcpListener, sto
         let path = without_secret(request.uri().path());
         tracing::info_span!("http", method = %request.method(), path)
     });
-    let app = router(door, routes)
+    let app = router(door.clone(), routes)
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(kept_by_nobody))
         .layer(log)
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
     let app = tower_layer::Layer::layer(&NormalizePathLayer::trim_trailing_slash(), app);
-    let app =
-        axum::ServiceExt::<Request<axum::body::Body>>::into_make_service_with_connect_info::<SocketAddr>(app);
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let told = stop.clone();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-        while !told.is_cancelled() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    let late = async {
-        while !stop.is_cancelled() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        tokio::time::sleep(FAREWELL).await;
-    };
-    tokio::select! {
-        done = serving => done.map_err(|error| Problem::io("the HTTP server ended", error)),
-        () = late => Ok(()),
-    }
+    connections::serve(&door, listener, app, &stop).await;
+    Ok(())
+}
+
+/// The body of a request is waited for, but not for ever.
+async fn patiently(State(door): State<Door>, request: Asked, next: Next) -> Response {
+    let patience = door.bounds().body;
+    let request = request.map(|body| Body::new(patience::Arriving::new(body, patience)));
+    next.run(request).await
+}
+
+/// An answer may hold a secret: nobody keeps one on the way, but those that say themselves for how long.
+async fn kept_by_nobody(request: Asked, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    answer
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// The path of a download, and of an approval's link, is a secret.

@@ -10,7 +10,7 @@ use crate::{Catalog, problems};
 pub struct AnswerRow {
     pub asker: String,
     pub key: String,
-    /// A hash of what was asked.
+    /// A keyed hash of what was asked.
     pub request: String,
     /// Empty while it is being carried out.
     pub status: Option<i64>,
@@ -22,6 +22,8 @@ pub struct AnswerRow {
     pub until: i64,
     /// The job that was asked for; it may not be there yet, or never have come to be.
     pub job: String,
+    /// What had to be allowed for it, one a line.
+    pub rights: String,
 }
 
 /// A key, and who holds it until when.
@@ -39,13 +41,13 @@ const INSERT: &str = "INSERT INTO answers (asker, key, request, status, body, cr
     SET created = excluded.created, owner = excluded.owner, until = excluded.until, job = '' \
     WHERE answers.status IS NULL AND answers.until < $4 AND answers.request = excluded.request \
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = answers.job)";
-const GET: &str = "SELECT asker, key, request, status, body, created, owner, until, job FROM answers \
+const GET: &str = "SELECT asker, key, request, status, body, created, owner, until, job, rights FROM answers \
     WHERE asker = $1 AND key = $2";
 const KEEP: &str =
     "UPDATE answers SET until = $4 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
 const NAME_JOB: &str =
     "UPDATE answers SET job = $4 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
-const END: &str = "UPDATE answers SET status = $4, body = $5 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
+const END: &str = "UPDATE answers SET status = $4, body = $5, rights = $6 WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
 const DELETE: &str = "DELETE FROM answers WHERE asker = $1 AND key = $2 AND owner = $3 AND status IS NULL";
 const LAPSE: &str = "UPDATE answers SET until = 0 WHERE owner = $1 AND status IS NULL";
 const DELETE_OLD: &str = "DELETE FROM answers WHERE created < $1";
@@ -114,9 +116,15 @@ impl Catalog {
     }
 
     /// The holder's answer; whoever lost the key changes nothing.
-    pub async fn end_answer(&self, claim: &KeyClaim<'_>, status: i64, body: &str) -> Result<()> {
+    pub async fn end_answer(
+        &self,
+        claim: &KeyClaim<'_>,
+        status: i64,
+        body: &str,
+        rights: &str,
+    ) -> Result<()> {
         let query = sqlx::query(END).bind(claim.asker).bind(claim.key);
-        let query = query.bind(claim.owner).bind(status).bind(body);
+        let query = query.bind(claim.owner).bind(status).bind(body).bind(rights);
         query
             .execute(&self.write)
             .await

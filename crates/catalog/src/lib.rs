@@ -9,6 +9,7 @@
 pub mod answers;
 pub mod approvals;
 pub mod archives;
+pub mod attempts;
 pub mod audit;
 pub mod backup_pages;
 pub mod backups;
@@ -58,6 +59,7 @@ pub const STATEMENTS: &[&[(&str, &str)]] = &[
     plans::ALL,
     restores::ALL,
     schedules::ALL,
+    attempts::ALL,
     sessions::ALL,
     settings::ALL,
     sources::ALL,

@@ -1,7 +1,4 @@
-//! Tables `sessions` and `attempts`: who is logged in, and how often somebody tried.
-//!
-//! The secret of a session is kept as its SHA-256. An attempt is counted before it is judged, in one statement, so that many at once are
-//! counted one by one; while a lock holds, nothing is counted.
+//! Table `sessions`: who is logged in. The secret of a session is kept as its SHA-256.
 
 use model::Result;
 use sqlx::FromRow;
@@ -29,14 +26,6 @@ const SEEN: &str = "UPDATE sessions SET seen = $2, address = $3 WHERE id = $1";
 const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND person = $2";
 const DELETE_OTHERS: &str = "DELETE FROM sessions WHERE person = $1 AND id <> $2";
 const DELETE_OVER: &str = "DELETE FROM sessions WHERE expires <= $1 OR seen <= $2";
-const COUNT: &str = "INSERT INTO attempts (key, failures, until, at) VALUES ($1, 1, 0, $2) \
-    ON CONFLICT (key) DO UPDATE SET failures = CASE WHEN attempts.at <= $3 THEN 1 ELSE attempts.failures + 1 END, at = excluded.at \
-    WHERE attempts.until <= $2 RETURNING failures";
-const UNTIL: &str = "SELECT until FROM attempts WHERE key = $1";
-const LOCK: &str = "UPDATE attempts SET until = $2 WHERE key = $1 AND until < $2";
-const UNCOUNT: &str = "UPDATE attempts SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END, until = 0 WHERE key = $1";
-const FORGET: &str = "DELETE FROM attempts WHERE key = $1";
-const FORGET_OLD: &str = "DELETE FROM attempts WHERE at <= $1";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("sessions::INSERT", INSERT),
@@ -46,12 +35,6 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("sessions::DELETE", DELETE),
     ("sessions::DELETE_OTHERS", DELETE_OTHERS),
     ("sessions::DELETE_OVER", DELETE_OVER),
-    ("sessions::COUNT", COUNT),
-    ("sessions::UNTIL", UNTIL),
-    ("sessions::LOCK", LOCK),
-    ("sessions::UNCOUNT", UNCOUNT),
-    ("sessions::FORGET", FORGET),
-    ("sessions::FORGET_OLD", FORGET_OLD),
 ];
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments>;
@@ -108,50 +91,6 @@ impl Catalog {
     pub async fn delete_sessions_over(&self, now_ms: i64, unseen_since_ms: i64) -> Result<u64> {
         let query = sqlx::query(DELETE_OVER).bind(now_ms).bind(unseen_since_ms);
         self.change_sessions(query).await
-    }
-
-    /// Counts an attempt: how many there were since `forget_ms`, this one included. `None` while a lock holds.
-    pub async fn count_attempt(&self, key: &str, now_ms: i64, forget_ms: i64) -> Result<Option<i64>> {
-        let query = sqlx::query_as(COUNT).bind(key).bind(now_ms).bind(forget_ms);
-        let counted: Option<(i64,)> = self
-            .change_returning(query)
-            .await
-            .map_err(problems::of("count an attempt"))?;
-        Ok(counted.map(|(count,)| count))
-    }
-
-    /// Until when nobody may try; 0 when there is no lock.
-    pub async fn locked_until(&self, key: &str) -> Result<i64> {
-        let until: Option<i64> = sqlx::query_scalar(UNTIL)
-            .bind(key)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(problems::of("look for a lock"))?;
-        Ok(until.unwrap_or(0))
-    }
-
-    pub async fn lock_attempts(&self, key: &str, until_ms: i64) -> Result<()> {
-        let query = sqlx::query(LOCK).bind(key).bind(until_ms);
-        self.change_sessions(query).await.map(|_| ())
-    }
-
-    /// Takes one attempt back: it was a good one.
-    pub async fn uncount_attempt(&self, key: &str) -> Result<()> {
-        self.change_sessions(sqlx::query(UNCOUNT).bind(key))
-            .await
-            .map(|_| ())
-    }
-
-    pub async fn forget_attempts(&self, key: &str) -> Result<()> {
-        self.change_sessions(sqlx::query(FORGET).bind(key))
-            .await
-            .map(|_| ())
-    }
-
-    pub async fn forget_old_attempts(&self, before_ms: i64) -> Result<()> {
-        self.change_sessions(sqlx::query(FORGET_OLD).bind(before_ms))
-            .await
-            .map(|_| ())
     }
 
     async fn change_sessions(&self, query: Query<'_>) -> Result<u64> {

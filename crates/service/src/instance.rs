@@ -10,7 +10,7 @@ mod liveness;
 mod reserve;
 mod rows;
 
-pub use caller::{Caller, Via};
+pub use caller::{Caller, Judged, Via};
 pub use data_dir::missing_parts;
 
 pub(crate) use caller::Who;

@@ -40,7 +40,7 @@ pub use care::{DamagedBackup, RecoverRequest, Recovered, RecoveredPolicy};
 pub use care::{Kit, NEWER_BACKUPS};
 pub use care::{SourceVitals, Vitals};
 pub use instance::missing_parts;
-pub use instance::{Caller, Via};
+pub use instance::{Caller, Judged, Via};
 pub use jobs::JobFilter;
 pub use jobs::Once;
 pub use jobs::{Change, Feed, Listener};

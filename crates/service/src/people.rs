@@ -17,5 +17,5 @@ pub use second_factor::TotpSecret;
 pub use sessions::{Credentials, LogIn, NewSession, SessionView};
 pub use tokens::{NewToken, TokenMade, TokenView};
 
-pub(crate) use passwords::AT_ONCE;
+pub(crate) use passwords::{AT_ONCE, SEATS};
 pub(crate) use tokens::{hash, secret};

@@ -4,11 +4,13 @@
 //! wing that it is for. A new kind of job is a variant of [`Order`] and one line in [`perform`].
 
 use catalog::jobs::JobRow;
-use model::{Event, JobState, Kind, Problem, Result};
+use catalog::sources::SourceRow;
+use model::{Cancel, Event, JobState, Kind, Problem, Progress, Result};
 use repository::Repository;
 use serde_json::Value;
 
 use crate::Service;
+use crate::backups::BackupView;
 use crate::jobs::{Watch, value};
 use crate::notices::Notice;
 use crate::orders::Order;
@@ -77,6 +79,21 @@ pub(crate) async fn tick(house: &Service) -> Result<()> {
 
 pub(crate) async fn hourly(house: &Service) -> Result<()> {
     house.hourly().await
+}
+
+/// What is put beside a backup once it is made; a warning when that did not work.
+pub(crate) async fn backup_is_made(
+    house: &Service,
+    source: &SourceRow,
+    backup: &BackupView,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Option<String>> {
+    house.put_archive(source, backup, progress, cancel).await
+}
+
+pub(crate) async fn backup_goes(house: &Service, backup: &str) -> Result<()> {
+    house.remove_archive(backup).await
 }
 
 /// Is the repository where it should be?

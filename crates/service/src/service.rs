@@ -110,7 +110,9 @@ pub struct Shared {
     pub(crate) owner: String,
     pub(crate) alive: Alive,
     /// Hashing a password takes much memory: only so many at once.
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Arc<Semaphore>,
+    /// Who is being judged, or waits for it.
+    pub(crate) seats: Arc<Semaphore>,
     pub(crate) hashed: AtomicU64,
     pub(crate) receiving: crate::backups::Receiving,
 }
@@ -145,7 +147,8 @@ impl Service {
             place,
             catalog,
             main: Main::default(),
-            hashing: Semaphore::new(crate::people::AT_ONCE),
+            hashing: Arc::new(Semaphore::new(crate::people::AT_ONCE)),
+            seats: Arc::new(Semaphore::new(crate::people::SEATS)),
             hashed: AtomicU64::new(0),
             receiving: crate::backups::Receiving::default(),
         };

@@ -103,7 +103,11 @@ pub(super) async fn page(State(door): State<Door>, Path(file): Path<String>) -> 
     let config = Config::new([format!("{}/api/openapi.json", door.base())]).try_it_out_enabled(true);
     match utoipa_swagger_ui::serve(&file, Arc::new(config)) {
         Ok(Some(file)) => (
-            [(header::CONTENT_TYPE, file.content_type)],
+            [
+                (header::CONTENT_TYPE, file.content_type),
+                // It is a part of the program, and holds nothing of anybody's.
+                (header::CACHE_CONTROL, "private, max-age=3600".to_owned()),
+            ],
             file.bytes.into_owned(),
         )
             .into_response(),

@@ -1,5 +1,6 @@
 //! `Idempotency-Key`: what bears one is done once, and answered the same however often it is sent.
 //!
+//! Who asks is found out before anything is repeated, and a repeated answer wants the rights that the first one took (`service::once`).
 //! Not for what answers with a secret: an answer is remembered for a day, and secrets are not. What becomes of a key whose process
 //! dies is told in `service::once`.
 
@@ -9,7 +10,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::{Problem, Result};
-use service::{Once, Service, Via};
+use service::{Judged, Once, Service, Via};
 use sha2::{Digest, Sha256};
 
 use crate::http::{Bears, Door, Who, problem_json};
@@ -58,7 +59,13 @@ async fn carry_out(door: &Door, key: &HeaderValue, request: Request, next: Next)
     if let Once::Answered { status, body } = service.begin_once(&key, &asked).await? {
         return Ok(replayed(status, body));
     }
-    parts.extensions.insert(Bears(key.clone()));
+    let asked = Judged::default();
+    let service = service.acting(service.caller().clone().noting(&asked));
+    let bears = Bears {
+        key: key.clone(),
+        asked,
+    };
+    parts.extensions.insert(bears);
     // Whoever asked may go away: what was begun is ended, and its answer remembered.
     let work = tokio::spawn(async move {
         let request = Request::from_parts(parts, Body::from(body));

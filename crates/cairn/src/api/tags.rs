@@ -1,4 +1,5 @@
-//! Tags: who has an answer already is told that it is still the same, without its body.
+//! Tags: who has an answer already is told that it is still the same, without its body. Whether anybody on the way may keep it is said by the
+//! door, for all answers alike.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -41,10 +42,6 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         parts.headers.insert(header::ETAG, tag);
     }
-    parts.headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
-    );
     if is_known {
         parts.headers.remove(header::CONTENT_LENGTH);
         parts.status = StatusCode::NOT_MODIFIED;

@@ -22,7 +22,7 @@ use super::serve::{LEAVING, run};
 use super::signals::Stopping;
 use crate::cli::output::Output;
 use crate::configuration::{Configuration, Environment};
-use crate::http::{Door, Rates};
+use crate::http::{Bounds, Door};
 
 const SERVER: &str = "game-server";
 const PERSON: &str = "demo";
@@ -110,7 +110,7 @@ pub(crate) async fn demo(
         "",
         None,
         Vec::new(),
-        Rates::new(configuration.rate_limit.value),
+        Bounds::usual(configuration.rate_limit.value),
     )?;
     let served = run(door, Some(web), serving, &stop).await;
     service.close().await;

@@ -1,8 +1,9 @@
 //! `cairn serve`: carries jobs out and fires schedules until it is told to leave.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::{Cancel, Kind, Problem, Result};
+use model::{Cancel, Kind, Lapse, Problem, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use service::{Roles, Service, Serving};
@@ -12,7 +13,7 @@ use super::arguments::{RoleWord, Serve};
 use super::signals::Stopping;
 use crate::cli::output::Output;
 use crate::configuration::Configuration;
-use crate::http::{Door, Rates};
+use crate::http::{Bounds, Door};
 
 pub(crate) async fn serve(
     service: Arc<Service>,
@@ -47,9 +48,25 @@ pub(crate) async fn serve(
         &words.base_path,
         words.url.clone(),
         words.trusted.clone(),
-        Rates::new(words.rate.unwrap_or(configuration.rate_limit.value)),
+        bounds(words, configuration),
     )?;
     run(door, web, serving, &stop).await
+}
+
+fn bounds(words: &Serve, configuration: &Configuration) -> Bounds {
+    let usual = Bounds::usual(words.rate.unwrap_or(configuration.rate_limit.value));
+    let patience = |wanted: Option<Lapse>, usual| {
+        wanted.map_or(usual, |wanted| {
+            Duration::from_millis(wanted.ms().unsigned_abs().max(1))
+        })
+    };
+    Bounds {
+        head: patience(words.head_timeout, usual.head),
+        body: patience(words.body_timeout, usual.body),
+        unread: patience(words.read_timeout, usual.unread),
+        connections: words.connections.map(usize::from),
+        ..usual
+    }
 }
 
 /// Does what is due and queued; a job that did not end well is not passed over.

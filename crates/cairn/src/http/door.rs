@@ -10,11 +10,13 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use model::{Kind, Problem, Result};
-use service::{Caller, Feed, Service, Via};
+use model::{Kind, PersonId, Problem, Result};
+use service::{Caller, Feed, Judged, Service, Via};
 
 use super::answer::problem_json;
 use super::cookies;
+use super::guests::Guests;
+use super::patience::Bounds;
 use super::rates::Rates;
 
 #[derive(Clone)]
@@ -28,6 +30,8 @@ struct Shared {
     url: Option<String>,
     trusted: Vec<IpAddr>,
     rates: Rates,
+    bounds: Bounds,
+    guests: Arc<Guests>,
     feed: Arc<Feed>,
 }
 
@@ -37,7 +41,7 @@ impl Door {
         base: &str,
         url: Option<String>,
         trusted: Vec<IpAddr>,
-        rates: Rates,
+        bounds: Bounds,
     ) -> Result<Self> {
         let base = base.trim_end_matches('/').to_owned();
         if !base.is_empty() && (!base.starts_with('/') || base.contains(['{', '}', '?', '#', ' '])) {
@@ -49,7 +53,9 @@ impl Door {
             base,
             url: url.map(|url| url.trim_end_matches('/').to_owned()),
             trusted,
-            rates,
+            rates: Rates::new(bounds.rate),
+            guests: Guests::new(bounds.connections),
+            bounds,
         })))
     }
 
@@ -69,10 +75,23 @@ impl Door {
         &self.0.rates
     }
 
+    pub(super) fn guests(&self) -> &Arc<Guests> {
+        &self.0.guests
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.0.bounds
+    }
+
+    /// Is it a proxy whose word is taken?
+    pub(super) fn is_trusted(&self, from: SocketAddr) -> bool {
+        self.0.trusted.contains(&from.ip().to_canonical())
+    }
+
     /// The address that asks.
     pub(crate) fn address_of(&self, headers: &HeaderMap, from: SocketAddr) -> IpAddr {
         let peer = from.ip().to_canonical();
-        if !self.0.trusted.contains(&peer) {
+        if !self.is_trusted(from) {
             return peer;
         }
         let named = headers
@@ -83,15 +102,33 @@ impl Door {
         named.unwrap_or(peer)
     }
 
-    /// The beginning of our addresses, as the asker can use them.
+    /// The beginning of the addresses that we give away: the one that is configured; else, where the asker names the very address and port at which
+    /// they came in, that one; else none, so that the address is relative. What else a request says of itself is in no link.
     pub(crate) fn url(&self, headers: &HeaderMap, from: SocketAddr) -> String {
-        match &self.0.url {
-            Some(url) => url.clone(),
-            None => format!("{}{}", self.origin(headers, from), self.0.base),
+        let base = &self.0.base;
+        match (&self.0.url, self.named_here(headers, from)) {
+            (Some(url), _) => url.clone(),
+            (None, Some(host)) => format!("http://{host}{base}"),
+            (None, None) => base.clone(),
         }
     }
 
-    /// Scheme and host under which the asker reaches us.
+    /// The address at which a connection came in, when that is what it asks for.
+    fn named_here(&self, headers: &HeaderMap, from: SocketAddr) -> Option<String> {
+        if self.is_trusted(from) {
+            return None;
+        }
+        let here = self.0.guests.came_in_at(from)?;
+        let here = SocketAddr::new(here.ip().to_canonical(), here.port());
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        let is_local = host
+            .strip_prefix("localhost")
+            .is_some_and(|port| here.ip().is_loopback() && port == format!(":{}", here.port()));
+        let is_here = host.parse() == Ok(here) || (here.port() == 80 && host.parse() == Ok(here.ip()));
+        (is_local || is_here).then(|| host.to_owned())
+    }
+
+    /// Scheme and host under which the asker says to reach us: to compare with where a page of theirs comes from, and for nothing else.
     fn origin(&self, headers: &HeaderMap, from: SocketAddr) -> String {
         if let Some(url) = &self.0.url {
             let host = url
@@ -100,8 +137,7 @@ impl Door {
             return url[..host.unwrap_or(url.len())].to_owned();
         }
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let is_trusted = self.0.trusted.contains(&from.ip().to_canonical());
-        let named = |name| text(name).filter(|_| is_trusted);
+        let named = |name| text(name).filter(|_| self.is_trusted(from));
         let scheme = named("x-forwarded-proto")
             .filter(|scheme| *scheme == "https")
             .unwrap_or("http");
@@ -151,31 +187,58 @@ fn peer(parts: &Parts) -> SocketAddr {
 
 /// The key that a request bears, and that was claimed for it.
 #[derive(Clone)]
-pub(crate) struct Bears(pub(crate) String);
+pub(crate) struct Bears {
+    pub(crate) key: String,
+    /// What is asked of the judge while it is carried out.
+    pub(crate) asked: Judged,
+}
 
 /// The service, acting for whoever asks.
 pub(crate) struct Who(pub(crate) Service);
 
+/// Who was found to ask before the request got to where it is answered.
+#[derive(Clone)]
+struct Identified(Caller);
+
 impl Who {
     pub(crate) async fn of(parts: &Parts, door: &Door, via: Via) -> Result<Self> {
-        let from = peer(parts);
-        let nobody = |via| {
-            let address = door.address_of(&parts.headers, from).to_string();
-            door.service().acting(Caller::nobody(via, &address))
-        };
-        let secret = cookies::session(&parts.headers, door.is_secure(&parts.headers, from));
-        let caller = match secret {
-            Some(secret) if !parts.headers.contains_key(header::AUTHORIZATION) => {
-                cookies::check_origin(&parts.method, &parts.headers, &door.origin(&parts.headers, from))?;
-                nobody(Via::Web).authenticate_session(secret).await?
-            }
-            _ => nobody(via).authenticate_token(bearer(&parts.headers)?).await?,
+        let caller = match parts.extensions.get::<Identified>() {
+            Some(Identified(caller)) => caller.clone().by(via),
+            None => caller(parts, door, via).await?,
         };
         let caller = match parts.extensions.get::<Bears>() {
-            Some(Bears(key)) => caller.bearing(key),
+            Some(Bears { key, asked }) => caller.bearing(key).noting(asked),
             None => caller,
         };
         Ok(Who(door.service().acting(caller)))
+    }
+
+    /// Finds out who asks, when anybody says so; whoever answers need not do it again.
+    pub(super) async fn identify(parts: &mut Parts, door: &Door) -> Option<PersonId> {
+        let claims = [header::AUTHORIZATION, header::COOKIE];
+        if !claims.iter().any(|name| parts.headers.contains_key(name)) {
+            return None;
+        }
+        let caller = caller(parts, door, Via::Api).await.ok()?;
+        let person = caller.person_id()?;
+        parts.extensions.insert(Identified(caller));
+        Some(person)
+    }
+}
+
+async fn caller(parts: &Parts, door: &Door, via: Via) -> Result<Caller> {
+    let from = peer(parts);
+    let nobody = |via| {
+        let address = door.address_of(&parts.headers, from).to_string();
+        door.service().acting(Caller::nobody(via, &address))
+    };
+    let secret = cookies::session(&parts.headers, door.is_secure(&parts.headers, from));
+    match secret {
+        Some(secret) if !parts.headers.contains_key(header::AUTHORIZATION) => {
+            cookies::check_origin(&parts.method, &parts.headers, &door.origin(&parts.headers, from))?;
+            nobody(Via::Web).authenticate_session(secret).await
+        }
+        _ => nobody(via).authenticate_token(bearer(&parts.headers)?).await,
     }
 }
 

@@ -1,9 +1,12 @@
-//! How often one may ask: so many requests a minute for each token, or address when there is no token.
+//! How often one may ask: so many requests a minute for each person, or address when nobody has shown who they are.
 //!
-//! A window of a minute per key; the table is emptied of old keys when it grows. Health checks are not counted. Where there is no limit,
-//! nothing is.
+//! Rules: whoever is known by a token or a session that is valid is counted as that person, with however many tokens; everybody else, with whatever
+//! they have made up, by where they are (of IPv6 the network of 64 bits). The table has a fixed size and is never searched through: a key
+//! has a few places where it may stand; when all are taken, whoever has asked least there is forgotten. Health checks are not counted. Where
+//! there is no limit, nothing is.
 
-use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,24 +14,34 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use model::{Kind, Problem};
-use sha2::{Digest, Sha256};
+use model::{Kind, PersonId, Problem};
 
 use super::answer::problem_json;
-use super::door::Door;
+use super::door::{Door, Who};
+use super::guests::place;
 
 const WINDOW_MS: i64 = 60_000;
-const MOST_KEYS: usize = 10_000;
+/// Shelves, and how many keys stand on each.
+const SHELVES: usize = 8_192;
+const WIDTH: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    Token([u8; 32]),
+    Person(PersonId),
     Address(IpAddr),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    key: Key,
+    begin_ms: i64,
+    count: u32,
 }
 
 #[derive(Debug)]
 pub(crate) struct Rates {
-    seen: Mutex<HashMap<Key, (i64, u32)>>,
+    seen: Mutex<Vec<[Option<Seen>; WIDTH]>>,
+    hasher: RandomState,
     /// 0: no limit.
     most: u32,
 }
@@ -41,27 +54,50 @@ struct Left {
 
 impl Rates {
     pub(crate) fn new(most: u32) -> Self {
+        let shelves = if most == 0 { 0 } else { SHELVES };
         Rates {
-            seen: Mutex::default(),
+            seen: Mutex::new(vec![[None; WIDTH]; shelves]),
+            hasher: RandomState::new(),
             most,
         }
     }
 
     fn count(&self, key: Key, now_ms: i64) -> Left {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MOST_KEYS {
-            seen.retain(|_, (begin, _)| (0..WINDOW_MS).contains(&(now_ms - *begin)));
+        let at = usize::try_from(self.hasher.hash_one(key) % SHELVES as u64).unwrap_or(0);
+        let is_now = |seen: &Seen| (0..WINDOW_MS).contains(&(now_ms - seen.begin_ms));
+        let new = Seen {
+            key,
+            begin_ms: now_ms,
+            count: 0,
+        };
+        let mut counted = new;
+        if let Some(shelf) = seen.get_mut(at) {
+            let place = place_on(shelf, key, is_now);
+            let entry = shelf[place].get_or_insert(new);
+            if entry.key != key || !is_now(entry) {
+                *entry = new;
+            }
+            entry.count = entry.count.saturating_add(1);
+            counted = *entry;
         }
-        let entry = seen.entry(key).or_insert((now_ms, 0));
-        if !(0..WINDOW_MS).contains(&(now_ms - entry.0)) {
-            *entry = (now_ms, 0);
-        }
-        entry.1 = entry.1.saturating_add(1);
         Left {
-            remaining: self.most.checked_sub(entry.1),
-            seconds: (entry.0 + WINDOW_MS - now_ms + 999) / 1000,
+            remaining: self.most.checked_sub(counted.count),
+            seconds: (counted.begin_ms + WINDOW_MS - now_ms + 999) / 1000,
         }
     }
+}
+
+/// Where the key stands, or may stand: where nobody does any more, or whoever has asked least.
+fn place_on(shelf: &[Option<Seen>; WIDTH], key: Key, is_now: impl Fn(&Seen) -> bool) -> usize {
+    let cost = |seen: &Option<Seen>| match seen {
+        Some(seen) if seen.key == key => (0, 0),
+        None => (1, 0),
+        Some(seen) if !is_now(seen) => (1, 0),
+        Some(seen) => (2, seen.count),
+    };
+    let costs = shelf.iter().map(cost).enumerate();
+    costs.min_by_key(|(_, cost)| *cost).map_or(0, |(at, _)| at)
 }
 
 pub(super) async fn limit(
@@ -73,10 +109,12 @@ pub(super) async fn limit(
     if door.rates().most == 0 || matches!(request.uri().path(), "/healthz" | "/readyz") {
         return next.run(request).await;
     }
-    let key = match request.headers().get(header::AUTHORIZATION) {
-        Some(token) => Key::Token(Sha256::digest(token.as_bytes()).into()),
-        None => Key::Address(door.address_of(request.headers(), from)),
+    let (mut parts, body) = request.into_parts();
+    let key = match Who::identify(&mut parts, &door).await {
+        Some(person) => Key::Person(person),
+        None => Key::Address(place(door.address_of(&parts.headers, from))),
     };
+    let request = Request::from_parts(parts, body);
     let left = door.rates().count(key, door.service().now_ms());
     let mut answer = match left.remaining {
         Some(_) => next.run(request).await,
@@ -101,10 +139,14 @@ pub(super) async fn limit(
 mod tests {
     use super::*;
 
+    fn address(number: u32) -> Key {
+        Key::Address(IpAddr::from(number.to_be_bytes()))
+    }
+
     #[test]
     fn each_key_has_its_own_window() {
         let rates = Rates::new(2);
-        let (one, other) = (Key::Token([1; 32]), Key::Token([2; 32]));
+        let (one, other) = (address(1), address(2));
         assert_eq!(rates.count(one, 0).remaining, Some(1));
         assert_eq!(rates.count(one, 1).remaining, Some(0));
         assert_eq!(rates.count(one, 2).remaining, None);
@@ -115,5 +157,18 @@ mod tests {
             Some(1),
             "a clock that was set back"
         );
+    }
+
+    #[test]
+    fn a_hundred_thousand_addresses_push_nobody_out_who_asks_much_and_take_no_more_room() {
+        let rates = Rates::new(10);
+        for _ in 0..10 {
+            rates.count(address(0), 0);
+        }
+        for number in 1..=100_000 {
+            rates.count(address(number), 1);
+        }
+        assert_eq!(rates.count(address(0), 2).remaining, None);
+        assert_eq!(rates.seen.lock().unwrap().len(), SHELVES);
     }
 }

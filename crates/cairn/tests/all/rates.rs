@@ -1,5 +1,6 @@
 //! How often one may ask over HTTP: as it is configured, or as often as one likes.
 
+use crate::house::person;
 use crate::instance::Instance;
 use crate::served::Served;
 
@@ -43,4 +44,32 @@ fn the_limit_is_configured_like_everything_else() {
     assert!(limit(None).out.contains("720 requests a minute"));
     assert!(limit(Some("0")).out.contains("environment CAIRN_RATE_LIMIT"));
     assert_eq!(limit(Some("often")).code, 2);
+}
+
+#[test]
+fn a_made_up_token_is_no_key_of_its_own_and_many_tokens_of_one_person_are_one() {
+    let instance = Instance::new();
+    let chief = person(&instance, "chief", "administrator");
+    let made = instance.ok(&["token", "create", "--person", "chief"]);
+    let served = Served::start_with(&instance, &["--rate", "3"]);
+    let ask = |header: &str| served.ask_with("GET", "/api/session", &[header], None);
+    for (made_up, status) in [("1", 401), ("2", 401), ("3", 401), ("4", 429), ("5", 429)] {
+        let bearer = ask(&format!("Authorization: Bearer cairn_made-up-{made_up}"));
+        assert_eq!(bearer.status, status);
+    }
+    assert_eq!(
+        ask("Cookie: cairn=made-up").status,
+        429,
+        "a cookie is made up as easily"
+    );
+    let other = made["token"].as_str().unwrap();
+    for (token, status) in [
+        (chief.as_str(), 200),
+        (other, 200),
+        (other, 200),
+        (other, 429),
+        (&chief, 429),
+    ] {
+        assert_eq!(ask(&format!("Authorization: Bearer {token}")).status, status);
+    }
 }

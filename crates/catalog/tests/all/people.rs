@@ -1,6 +1,7 @@
 //! The stories of people: names, tokens, sessions, attempts, grants.
 
 use catalog::Catalog;
+use catalog::attempts::{Bound, Counted};
 use catalog::grants::GrantRow;
 use catalog::people::PersonRow;
 use catalog::sessions::SessionRow;
@@ -164,30 +165,68 @@ pub(crate) async fn sessions(catalog: &Catalog) {
 }
 
 pub(crate) async fn attempts(catalog: &Catalog) {
-    let count = async |now| catalog.count_attempt("name:ann", now, now - 100).await.unwrap();
-    assert_eq!((count(10).await, count(11).await), (Some(1), Some(2)));
-    catalog.lock_attempts("name:ann", 50).await.unwrap();
-    catalog.lock_attempts("name:ann", 40).await.unwrap();
+    let bound = Bound {
+        free: 3,
+        first_ms: 40,
+        longest_ms: 100,
+        forget_ms: 1_000,
+    };
+    let reserve = async |now| catalog.reserve_attempt("name:ann", now, bound).await.unwrap();
+    let counted = |failures, until| Some(Counted { failures, until });
+    assert_eq!(
+        (reserve(10).await, reserve(10).await),
+        (counted(1, 0), counted(2, 0))
+    );
+    assert_eq!(reserve(10).await, counted(3, 50), "the lock comes with the count");
     assert_eq!(catalog.locked_until("name:ann").await.unwrap(), 50);
-    assert_eq!(count(49).await, None, "nothing is counted while a lock holds");
-    assert_eq!(count(50).await, Some(3));
-    catalog.uncount_attempt("name:ann").await.unwrap();
-    assert_eq!(count(51).await, Some(3));
-    assert_eq!(count(151).await, Some(1), "long ago is forgotten");
-    catalog.forget_attempts("name:ann").await.unwrap();
-    assert_eq!(count(152).await, Some(1));
-    catalog.forget_old_attempts(152).await.unwrap();
-    assert_eq!(catalog.locked_until("name:ann").await.unwrap(), 0);
+    assert_eq!(reserve(49).await, None, "nothing is counted while a lock holds");
+    catalog.give_attempts_back("name:ann", 0, 1).await.unwrap();
+    assert_eq!(reserve(49).await, None, "an attempt lifts no lock of another one");
+    catalog.give_attempts_back("name:ann", 50, 1).await.unwrap();
+    assert_eq!(reserve(49).await, counted(2, 0), "but its own");
+    assert_eq!(reserve(50).await, counted(3, 90));
+    assert_eq!(reserve(90).await, counted(4, 170), "twice as long");
+    assert_eq!(reserve(170).await, counted(5, 270), "up to the bound");
+    for more in 0..40 {
+        let now = 270 + more * 100;
+        assert_eq!(reserve(now).await, counted(6 + more, now + 100));
+    }
+    assert_eq!(reserve(9_000).await, counted(1, 0), "long ago is forgotten");
+    reserve(9_000).await;
+    assert_eq!(catalog.forget_attempts("name:ann").await.unwrap(), 2);
+    assert_eq!(catalog.forget_attempts("name:ann").await.unwrap(), 0);
+    for key in ["name:ann\none", "name:ann\ntwo", "name:anna\none"] {
+        catalog.reserve_attempt(key, 9_000, bound).await.unwrap();
+    }
+    catalog.forget_attempts_under("name:ann\n").await.unwrap();
+    for (key, left) in [("name:ann\none", 0), ("name:ann\ntwo", 0), ("name:anna\none", 1)] {
+        assert_eq!(catalog.forget_attempts(key).await.unwrap(), left, "{key:?}");
+    }
+    assert_eq!(reserve(9_000).await, counted(1, 0));
+    catalog.forget_old_attempts(9_000).await.unwrap();
+    assert_eq!(catalog.forget_attempts("name:ann").await.unwrap(), 0);
     let all = (0..20).map(|_| {
         let catalog = catalog.clone();
-        tokio::spawn(async move { catalog.count_attempt("at once", 1, 0).await.unwrap() })
+        tokio::spawn(async move { catalog.reserve_attempt("at once", 1, bound).await.unwrap() })
     });
-    let mut counted = Vec::new();
+    let mut passed = 0;
     for one in all.collect::<Vec<_>>() {
-        counted.push(one.await.unwrap().unwrap());
+        passed += i64::from(one.await.unwrap().is_some());
     }
-    counted.sort_unstable();
-    assert_eq!(counted, (1..=20).collect::<Vec<i64>>());
+    assert_eq!(passed, 3, "of twenty at once as many as of twenty in a row");
+}
+
+pub(crate) async fn places(catalog: &Catalog) {
+    let known = async |folded, place| catalog.is_known_place(folded, place, 50).await.unwrap();
+    catalog.know_place("p1", "192.0.2.7", 50).await.unwrap();
+    let folded = catalog.person("p1").await.unwrap().unwrap().folded;
+    let folded = folded.as_str();
+    assert!(!known(folded, "192.0.2.7").await, "too long ago");
+    catalog.know_place("p1", "192.0.2.7", 60).await.unwrap();
+    assert!(known(folded, "192.0.2.7").await);
+    assert!(!known(folded, "192.0.2.8").await && !known("nobody", "192.0.2.7").await);
+    catalog.forget_old_places(60).await.unwrap();
+    assert!(!known(folded, "192.0.2.7").await);
 }
 
 pub(crate) async fn grants(catalog: &Catalog) {

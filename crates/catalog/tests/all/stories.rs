@@ -16,7 +16,8 @@ use crate::approvals::{
 };
 use crate::pages::{pages_are_the_list, pages_of_the_audit_log};
 use crate::people::{
-    attempts, grants, people, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once, tokens,
+    attempts, grants, people, places, sessions, the_first_person_comes_in_by_a_setting_that_is_used_once,
+    tokens,
 };
 use crate::queue::{
     a_restore_that_begins_closes_those_that_it_supersedes, alone_jobs_of_one_source_take_turns,
@@ -56,6 +57,7 @@ async fn every_story(catalog: &Catalog) {
     tokens(catalog).await;
     sessions(catalog).await;
     attempts(catalog).await;
+    places(catalog).await;
     grants(catalog).await;
     approvals(catalog).await;
     requests_that_nobody_grants(catalog).await;

@@ -44,7 +44,10 @@ impl Service {
     /// May the caller do this, to this source? An error when not, which is in the audit log by then.
     pub(crate) async fn may(&self, permission: Permission, source: Option<&str>) -> Result<()> {
         match self.denial(permission, source).await? {
-            None => Ok(()),
+            None => {
+                self.caller.note(permission, source);
+                Ok(())
+            }
             Some(problem) => {
                 // Who has no name yet could fill the log.
                 if self.caller.who != Who::Nobody {
@@ -58,6 +61,20 @@ impl Service {
     /// Without a trace: for what is only not offered.
     pub(crate) async fn could(&self, permission: Permission, source: Option<&str>) -> Result<bool> {
         Ok(self.denial(permission, source).await?.is_none())
+    }
+
+    /// May the caller still do all that was granted when the answer was made that is to be repeated? What a plan has room for was asked then.
+    pub(crate) async fn may_still(&self, rights: &str) -> Result<()> {
+        for right in rights.lines() {
+            let malformed = || Problem::damaged("what a remembered answer asks for is malformed");
+            let (permission, source) = right.split_once('@').ok_or_else(malformed)?;
+            let permission: Permission = permission.parse().map_err(|_| malformed())?;
+            if permission != Permission::CreateSource {
+                let source = Some(source).filter(|source| !source.is_empty());
+                self.may(permission, source).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A job's source, or, where it has none, the repository.

@@ -9,13 +9,13 @@ use model::{Cancel, JobKind, Lacks, Permission, Policy, Progress, Reason, Result
 use serde::{Deserialize, Serialize};
 use sources::Context;
 
-use crate::Service;
 use crate::backups::capture::{Made, capture};
 use crate::backups::making::{Capture, Making, by_source};
 use crate::backups::standing::{accept_hint, amounts};
 use crate::backups::view::BackupView;
 use crate::instance::{die_if_asked, policy_of};
 use crate::orders::{BackupOrder, Order};
+use crate::{Service, registry};
 
 #[derive(Clone, Debug)]
 pub struct BackupRequest {
@@ -125,7 +125,7 @@ impl Service {
         if order.lock {
             self.catalog.set_backup_locked(&done.backup.id, true).await?;
         }
-        done.warn(self.put_archive(&source, &done.backup, progress, cancel).await?);
+        done.warn(registry::backup_is_made(self, &source, &done.backup, progress, cancel).await?);
         let thinned = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
             .await?;

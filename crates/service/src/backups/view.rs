@@ -4,7 +4,7 @@ use catalog::backups::BackupRow;
 use model::{Kind, Permission, Problem, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::Service;
+use crate::{Service, registry};
 
 /// A backup, as doors show it; `moment` in RFC 3339.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -135,7 +135,7 @@ impl Service {
             .collect::<Result<Vec<_>>>()?;
         self.blocking(move || repository.forget(&ids)).await?;
         for row in rows {
-            self.remove_archive(&row.id).await?;
+            registry::backup_goes(self, &row.id).await?;
             self.catalog.delete_backup(&row.id).await?;
             self.audit("backup.delete", &row.source_name, &row.id).await?;
         }

@@ -3,7 +3,9 @@
 //! A [`Caller`] cannot be made up: it comes from logging in, from a token, from opening the instance, or it is nobody. It says who somebody
 //! is, and with which scopes; what he may is asked of the catalog each time (`authorize`).
 
-use model::{PersonId, Scope};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Permission, PersonId, Scope};
 
 /// By which door somebody came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,17 +39,45 @@ pub(crate) enum Who {
     Nobody,
 }
 
+/// What was asked of the judge in the course of one request, and granted: to be asked again before its answer is repeated.
+#[derive(Clone, Debug, Default)]
+pub struct Judged(Arc<Mutex<Vec<String>>>);
+
+impl PartialEq for Judged {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Judged {}
+
+impl Judged {
+    fn note(&self, permission: Permission, source: Option<&str>) {
+        let text = format!("{permission}@{}", source.unwrap_or_default());
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !noted.contains(&text) {
+            noted.push(text);
+        }
+    }
+
+    /// As it stands in the catalog.
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+}
+
 /// Who acts. It comes from logging in, from a token, or from opening the instance, and cannot be made up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub(crate) who: Who,
     name: String,
     scopes: Vec<Scope>,
-    session: Option<String>,
+    session: Option<Box<str>>,
     address: String,
     via: Via,
     /// The Idempotency-Key that his request bears.
-    key: Option<String>,
+    key: Option<Box<str>>,
+    judged: Option<Judged>,
 }
 
 impl Caller {
@@ -60,6 +90,7 @@ impl Caller {
             address: String::new(),
             via: Via::Cli,
             key: None,
+            judged: None,
         }
     }
 
@@ -90,6 +121,7 @@ impl Caller {
             address: at.address.clone(),
             via: at.via,
             key: None,
+            judged: None,
         }
     }
 
@@ -97,9 +129,37 @@ impl Caller {
     #[must_use]
     pub fn bearing(self, key: &str) -> Self {
         Caller {
-            key: Some(key.to_owned()),
+            key: Some(key.into()),
             ..self
         }
+    }
+
+    /// The same, and what is asked of the judge is noted.
+    #[must_use]
+    pub fn noting(self, judged: &Judged) -> Self {
+        Caller {
+            judged: Some(judged.clone()),
+            ..self
+        }
+    }
+
+    /// The same by another door; whoever has a session is at the one for browsers.
+    #[must_use]
+    pub fn by(self, via: Via) -> Self {
+        match self.session {
+            Some(_) => self,
+            None => Caller { via, ..self },
+        }
+    }
+
+    pub(crate) fn note(&self, permission: Permission, source: Option<&str>) {
+        if let Some(judged) = &self.judged {
+            judged.note(permission, source);
+        }
+    }
+
+    pub(crate) fn judged(&self) -> String {
+        self.judged.as_ref().map(Judged::text).unwrap_or_default()
     }
 
     pub(crate) fn key(&self) -> Option<&str> {
@@ -108,7 +168,7 @@ impl Caller {
 
     pub(crate) fn with_session(self, id: &str) -> Self {
         Caller {
-            session: Some(id.to_owned()),
+            session: Some(id.into()),
             ..self
         }
     }

@@ -3,7 +3,7 @@
 //! Nouns: a *claim* is the key in the hands of the process that carries the request out. It lapses half a minute after that process has shown
 //! the last sign of life, on the same machine as soon as anybody looks for the process and finds it gone.
 //! Rules: a key belongs to who sends it, and to one request; it is remembered for a day. Who sends the same again gets the same answer; who
-//! sends it while the first is still on its way is told to wait; who sends something else under the key is refused.
+//! sends it while the first is still on its way is told to wait; who sends something else under the key is refused. An answer is repeated only to who may still do everything that was asked of the judge for it.
 //!
 //! When the process dies between doing and answering: until the claim has lapsed a repeat is told to wait. After that, what was done decides.
 //! The job that is asked for under a key is named with it *before* it is queued; so when that job is there the request was done, and for the
@@ -14,7 +14,9 @@
 use std::time::Duration;
 
 use catalog::answers::{AnswerRow, KeyClaim};
+use hmac::{Hmac, KeyInit, Mac};
 use model::{Kind, Problem, Result};
+use sha2::Sha256;
 
 use crate::Service;
 use crate::instance::{Who, die_if_asked};
@@ -33,12 +35,13 @@ pub enum Once {
 }
 
 impl Service {
-    /// Shall this be carried out? `request` names what is asked: a hash.
+    /// Shall this be carried out? `request` names what is asked: a hash, of which only the keyed one is kept.
     pub async fn begin_once(&self, key: &str, request: &str) -> Result<Once> {
         if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Problem::invalid("that is no Idempotency-Key")
                 .hint("1 to 255 letters, digits and signs without blanks; a random UUID does"));
         }
+        let request = &self.fingerprint(request)?;
         self.alive.show(self.owner())?;
         if self.claim_key(key, request).await? {
             die_if_asked("claimed");
@@ -56,6 +59,15 @@ impl Service {
                 known.ok_or_else(still_on_its_way)
             }
         }
+    }
+
+    /// A request may hold a password: who reads the catalog without the key of the instance cannot try out which.
+    fn fingerprint(&self, request: &str) -> Result<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.instance_key()?.trim().as_bytes())
+            .map_err(|_| Problem::internal("a key of HMAC may have any length"))?;
+        mac.update(b"request\0");
+        mac.update(request.as_bytes());
+        Ok(hex::encode(mac.finalize().into_bytes()))
     }
 
     async fn claim_key(&self, key: &str, request: &str) -> Result<bool> {
@@ -88,10 +100,13 @@ impl Service {
                 .hint("take a new key for each thing that is to be done"));
         }
         match row.status {
-            Some(status) => Ok(Some(Once::Answered {
-                status: u16::try_from(status).unwrap_or(500),
-                body: row.body,
-            })),
+            Some(status) => {
+                self.may_still(&row.rights).await?;
+                Ok(Some(Once::Answered {
+                    status: u16::try_from(status).unwrap_or(500),
+                    body: row.body,
+                }))
+            }
             None => self.check_job(&row).await.map(|()| None),
         }
     }
@@ -144,7 +159,12 @@ impl Service {
         let asker = self.asker();
         let claim = self.claim_on(&asker, key);
         match answer {
-            Some((status, body)) => self.catalog.end_answer(&claim, status.into(), body).await,
+            Some((status, body)) => {
+                let rights = self.caller.judged();
+                self.catalog
+                    .end_answer(&claim, status.into(), body, &rights)
+                    .await
+            }
             None => self.catalog.delete_answer(&claim).await,
         }
     }

@@ -213,7 +213,7 @@ impl Service {
         self.catalog.set_password(&row.id, Some(&hash)).await?;
         let here = self.caller.session().unwrap_or_default();
         self.catalog.delete_other_sessions(&row.id, here).await?;
-        self.forget(&Tried::name(&row.folded)).await?;
+        self.forget_attempts_at(&row.folded).await?;
         self.audit("person.password", &row.name, "").await
     }
 
@@ -237,13 +237,16 @@ impl Service {
 
     /// Is it really him? The password once more, before an account changes hands.
     pub(crate) async fn prove(&self, row: &PersonRow, password: &str) -> Result<()> {
-        let tried = Tried::name(&row.folded);
-        self.try_once(&tried).await?;
-        if !self.is_password(password, row.password.as_deref()).await? {
-            return Err(Problem::new(Kind::Refused, "the password is wrong")
-                .hint("it is the one with which you signed in"));
+        let attempt = self.reserve_attempt(&[Tried::proof(&row.id)]).await?;
+        match self.is_password(password, row.password.as_deref()).await {
+            Ok(true) => self.succeeded(attempt).await,
+            Ok(false) => Err(Problem::new(Kind::Refused, "the password is wrong")
+                .hint("it is the one with which you signed in")),
+            Err(not_judged) => {
+                self.give_back(attempt).await?;
+                Err(not_judged)
+            }
         }
-        self.take_back(&tried).await
     }
 
     /// Oneself without, everybody else with this permission.

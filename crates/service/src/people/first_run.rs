@@ -51,10 +51,12 @@ impl Service {
             Problem::new(Kind::Unauthenticated, "the set-up token is not valid")
                 .hint("`cairn person setup-token` prints a new one")
         };
+        let attempt = self.reserve_from_afar().await?;
         let hash = hash(token.trim());
         if self.catalog.setting(SET_UP).await?.as_ref() != Some(&hash) {
             return Err(wrong());
         }
+        self.give_back(attempt).await?;
         let person = NewPerson {
             name: name.to_owned(),
             role: Role::Administrator,

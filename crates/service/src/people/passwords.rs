@@ -1,18 +1,21 @@
 //! Passwords: hashed with Argon2id, compared so that time tells nothing.
 //!
 //! Rules: a name that nobody has costs the same hash as one that somebody has; a hash is computed on a thread of its own, and only a few at
-//! once, since each takes 19 MiB. Parameters are those that OWASP names first; they stand in every hash, so that they can change.
+//! once, since each takes 19 MiB; some more wait for their turn, and who comes after them is refused. Parameters are those that OWASP names first; they stand in every hash, so that they can change.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use model::{Problem, Result};
+use model::{Kind, Problem, Result};
 
 use crate::Service;
 
 /// Hashes at once.
 pub(crate) const AT_ONCE: usize = 2;
+/// Those under way, and those that wait.
+pub(crate) const SEATS: usize = 32;
 const SHORTEST: usize = 8;
 /// In bytes; longer ones only cost time.
 const LONGEST: usize = 1_024;
@@ -77,9 +80,22 @@ impl Service {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let turn = self.hashing.acquire().await;
-        let _turn = turn.map_err(|_| Problem::internal("nobody hashes passwords any more"))?;
+        let busy = |_| {
+            Problem::new(
+                Kind::TooMany,
+                "as many passwords as possible are being judged already",
+            )
+            .hint("try again in a few seconds")
+        };
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(busy)?;
+        let turn = Arc::clone(&self.hashing).acquire_owned().await;
+        let turn = turn.map_err(|_| Problem::internal("nobody hashes passwords any more"))?;
         self.hashed.fetch_add(1, Ordering::Relaxed);
-        self.blocking(work).await
+        // Whoever asked may go away: the work goes on, and counts until it is done.
+        self.blocking(move || {
+            let _held = (seat, turn);
+            work()
+        })
+        .await
     }
 }

@@ -9,6 +9,7 @@ use model::{Kind, Permission, Problem, Result};
 use serde::Serialize;
 
 use crate::Service;
+use crate::access::Tried;
 use crate::instance::write_private;
 use crate::people::totp::{SECRET, address, base32, step_of};
 
@@ -32,21 +33,26 @@ fn place(person: &str) -> String {
 }
 
 impl Service {
-    /// Seals with the key that was configured, or with one in the data directory that is made when there is none.
+    /// Seals with the key of the instance.
     pub(crate) fn sealer(&self) -> Result<Sealer> {
+        Sealer::new(&self.instance_key()?)
+    }
+
+    /// The key that was configured, or one in the data directory that is made when there is none.
+    pub(crate) fn instance_key(&self) -> Result<String> {
         if let Some(key) = &self.options.secret_key {
-            return Sealer::new(key);
+            return Ok(key.clone());
         }
         let path = self.place.catalog_key();
         if let Some(key) = outbound::read_private(&path)? {
-            return Sealer::new(&key);
+            return Ok(key);
         }
         let mut bytes = [0; 32];
         self.options.random.fill(&mut bytes)?;
         let written = write_private(&path, format!("{}\n", hex::encode(bytes)).as_bytes());
         // Another process may have been quicker: then its key counts.
         match outbound::read_private(&path)? {
-            Some(key) => Sealer::new(&key),
+            Some(key) => Ok(key),
             None => Err(written
                 .err()
                 .unwrap_or_else(|| Problem::internal("a key that was just written is gone"))),
@@ -100,10 +106,12 @@ impl Service {
                 .hint("begin with the secret"));
         };
         let secret = self.open_totp(&person, sealed)?;
+        let attempt = self.reserve_attempt(&[Tried::proof(&person.id)]).await?;
         let Some(step) = step_of(&secret, code, self.now_ms()) else {
             return Err(Problem::invalid("the code is wrong")
                 .hint("type the one that is shown now; check the clocks of both machines"));
         };
+        self.succeeded(attempt).await?;
         self.catalog
             .set_totp(&person.id, Some(sealed), None, Some(step))
             .await?;

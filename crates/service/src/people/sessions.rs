@@ -10,7 +10,6 @@ use model::{Kind, Lapse, Permission, Problem, Result, Scope, SessionId};
 use serde::Serialize;
 
 use crate::Service;
-use crate::access::Tried;
 use crate::instance::Caller;
 use crate::people::accounts::folded;
 use crate::people::tokens::{NOTED_MS, hash, secret};
@@ -70,6 +69,14 @@ pub struct SessionView {
     pub current: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    CodeWanted,
+    WrongCode,
+    Wrong,
+}
+
 fn wrong() -> Problem {
     Problem::new(Kind::Unauthenticated, "name, password or code is wrong")
         .hint("an administrator can set a new password: `cairn person password`")
@@ -83,31 +90,50 @@ impl Service {
     /// Judges what was typed. The caller of the service is nobody yet, but says by which door, and from where.
     pub async fn log_in(&self, typed: &Credentials, agent: &str) -> Result<LogIn> {
         let name = folded(typed.name.trim());
-        let (by_address, by_name) = (Tried::address(self.caller.address()), Tried::name(&name));
-        self.try_once(&by_address).await?;
-        self.try_once(&by_name).await?;
-        let row = self.catalog.person_named(&name).await?;
-        let stored = row.as_ref().and_then(|row| row.password.as_deref());
-        let is_right = self.is_password(&typed.password, stored).await?;
-        let known = row.as_ref().map_or("", |row| row.name.as_str()).to_owned();
-        let Some(row) = row.filter(|row| is_right && row.disabled == 0) else {
-            self.audit("login.refused", &known, "").await?;
-            return Err(wrong());
+        let attempt = self.reserve_log_in(&name).await?;
+        let (row, verdict) = match self.judge_log_in(&name, typed).await {
+            Ok(judged) => judged,
+            Err(not_judged) => {
+                self.give_back(attempt).await?;
+                return Err(not_judged);
+            }
         };
-        if row.totp.is_some() {
-            let Some(code) = &typed.code else {
-                self.take_back(&by_address).await?;
-                self.take_back(&by_name).await?;
-                return Ok(LogIn::CodeWanted);
-            };
-            if !self.takes_code(&row, code).await? {
-                self.audit("login.refused", &known, "wrong code").await?;
-                return Err(wrong());
+        match (verdict, row) {
+            (Verdict::Right, Some(row)) => {
+                self.succeeded(attempt).await?;
+                self.know_place(&row.id).await?;
+                self.begin_session(&row, agent).await.map(LogIn::Done)
+            }
+            // Half a success stays counted: whoever has the password may still be guessing codes.
+            (Verdict::CodeWanted, Some(_)) => Ok(LogIn::CodeWanted),
+            (verdict, row) => {
+                let known = row.as_ref().map_or("", |row| row.name.as_str());
+                let why = if verdict == Verdict::WrongCode {
+                    "wrong code"
+                } else {
+                    ""
+                };
+                self.audit("login.refused", known, why).await?;
+                Err(wrong())
             }
         }
-        self.take_back(&by_address).await?;
-        self.forget(&by_name).await?;
-        self.begin_session(&row, agent).await.map(LogIn::Done)
+    }
+
+    /// An error only when nothing was judged.
+    async fn judge_log_in(&self, name: &str, typed: &Credentials) -> Result<(Option<PersonRow>, Verdict)> {
+        let row = self.catalog.person_named(name).await?;
+        let stored = row.as_ref().and_then(|row| row.password.as_deref());
+        let is_right = self.is_password(&typed.password, stored).await?;
+        let verdict = match &row {
+            Some(row) if is_right && row.disabled == 0 => match (&row.totp, &typed.code) {
+                (None, _) => Verdict::Right,
+                (Some(_), None) => Verdict::CodeWanted,
+                (Some(_), Some(code)) if self.takes_code(row, code).await? => Verdict::Right,
+                (Some(_), Some(_)) => Verdict::WrongCode,
+            },
+            _ => Verdict::Wrong,
+        };
+        Ok((row, verdict))
     }
 
     pub(crate) async fn begin_session(&self, person: &PersonRow, agent: &str) -> Result<NewSession> {
@@ -161,6 +187,9 @@ impl Service {
             self.catalog
                 .session_seen(&row.id, now, self.caller.address())
                 .await?;
+            if row.address != self.caller.address() {
+                self.know_place(&person.id).await?;
+            }
             self.catalog.person_seen(&person.id, now).await?;
         }
         self.signed_in(&person, &row)

@@ -7,6 +7,7 @@ mod approvals;
 mod approvals_mail;
 mod approvals_random;
 mod approvals_rules;
+mod attempts;
 mod authorize;
 mod damaged;
 mod folder_restore;

@@ -337,7 +337,7 @@ fn a_code_of_the_authenticator_is_taken_once() {
     });
 }
 
-fn from_base32(text: &str) -> Vec<u8> {
+pub(crate) fn from_base32(text: &str) -> Vec<u8> {
     let digit = |c: char| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).unwrap();
     let bits: String = text.chars().map(|c| format!("{:05b}", digit(c))).collect();
     let byte = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2).unwrap();

@@ -123,7 +123,19 @@ pub(crate) struct Serve {
     /// Address of a proxy whose X-Forwarded-For is believed; repeatable
     #[arg(long = "trust-proxy", value_name = "ADDRESS")]
     pub(crate) trusted: Vec<std::net::IpAddr>,
-    /// Requests a minute for each token, or each address without one; 0: no limit; default: 720 [env: CAIRN_RATE_LIMIT]
+    /// How long a request's head may take, and a connection may be idle; default: 20s
+    #[arg(long, value_name = "LAPSE")]
+    pub(crate) head_timeout: Option<model::Lapse>,
+    /// How long a body may bring nothing worth waiting for (1 KiB); default: 90s
+    #[arg(long, value_name = "LAPSE")]
+    pub(crate) body_timeout: Option<model::Lapse>,
+    /// How long a client may leave unread what it is sent; default: 5m
+    #[arg(long, value_name = "LAPSE")]
+    pub(crate) read_timeout: Option<model::Lapse>,
+    /// Connections at once, a quarter of them from one address; default: half of the files that the process may open, at most 8192
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) connections: Option<u16>,
+    /// Requests a minute for each person, or each address of who is not known; 0: no limit; default: 720 [env: CAIRN_RATE_LIMIT]
     #[arg(long, value_name = "N")]
     pub(crate) rate: Option<u32>,
     /// Do what is due and queued now, then end: for cron and timers. Exits with 1 when a job failed, 3 when one ended with a warning

@@ -61,15 +61,9 @@ impl Service {
 
     /// Guessing is hopeless, and is counted all the same.
     async fn behind_counted_link(&self, secret: &str) -> Result<(ApprovalRow, Service)> {
-        let tried = Tried::address(self.caller.address());
-        let is_far = !self.caller.address().is_empty();
-        if is_far {
-            self.try_once(&tried).await?;
-        }
+        let attempt = self.reserve_from_afar().await?;
         let found = self.behind_link(secret).await?;
-        if is_far {
-            self.take_back(&tried).await?;
-        }
+        self.give_back(attempt).await?;
         Ok(found)
     }
 
@@ -183,15 +177,14 @@ impl Service {
     }
 
     async fn check_name(&self, row: &ApprovalRow, source: &SourceRow, typed: &str) -> Result<()> {
-        let tried = Tried::approval(&row.id);
-        self.try_once(&tried).await?;
+        let attempt = self.reserve_attempt(&[Tried::approval(&row.id)]).await?;
         if typed.trim() != source.name {
             return Err(
                 Problem::new(Kind::Refused, "this is not the name of what would be changed")
                     .hint("type it exactly, with capital letters and blanks, as the request shows it"),
             );
         }
-        self.forget(&tried).await
+        self.succeeded(attempt).await
     }
 
     /// The problem, once it is written down.
