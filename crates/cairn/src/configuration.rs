@@ -28,7 +28,7 @@ use defaults::{
 };
 use layers::Layers;
 pub(crate) use mail::mail_server;
-pub(crate) use secrets::{secret_file, secret_key};
+pub(crate) use secrets::{secret_command, secret_file, secret_key};
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -117,6 +117,8 @@ pub(crate) struct Configuration {
     pub(crate) url: Setting<Option<String>>,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
+    /// The kinds of sources that this program knows; not set from outside.
+    pub(crate) kinds: service::Kinds,
 }
 
 /// What the command line says about configuration.
@@ -249,6 +251,7 @@ impl Configuration {
             lock_wait: layers.pick("CAIRN_LOCK_WAIT", file.lock_wait, str::parse, usual_lock_wait)?,
             url: layers.url(file.url)?,
             file: path,
+            kinds: service::kinds(),
         })
     }
 }

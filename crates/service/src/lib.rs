@@ -50,6 +50,7 @@ mod second_factor;
 mod service;
 mod sessions;
 mod set_up;
+mod settings;
 mod sight;
 mod sources;
 mod standing;
@@ -86,7 +87,7 @@ pub use pages::{BackupFilter, JobFilter, LARGEST_PAGE, Page};
 pub use people::{NewPerson, PersonChanges, PersonView};
 pub use place::missing_parts;
 pub use policy::{Fate, KeyChange, PresetUsed};
-pub use recover::{DamagedBackup, RecoverRequest, Recovered, RecoveredPolicy};
+pub use recover::{DamagedBackup, LostSecrets, RecoverRequest, Recovered, RecoveredPolicy};
 pub use restore::{RestoreRequest, Restored, Target};
 pub use schedule::ScheduleView;
 pub use second_factor::TotpSecret;
@@ -101,7 +102,7 @@ pub use work::{Roles, Serving, WorkedOff};
 
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.
 pub use ::repository::{Finding, Level, RepairPlan, Report, Stats, WAITING_FOR_A_LOCK};
-pub use ::sources::{Inspection, Obstacle};
+pub use ::sources::{Inspection, Kind as SourceKind, Kinds, Obstacle, kinds};
 pub use catalog::audit::AuditRow;
 pub use catalog::backups::STANDINGS;
 pub use catalog::job_events::EventRow;

@@ -11,9 +11,12 @@ mod going_on;
 mod perform;
 mod safety;
 mod stored;
+mod target;
 mod undo;
 mod unsaved;
 mod uploaded;
+
+pub use target::Target;
 
 pub(crate) use going_on::{closed, is_resumable, left_by, superseded_by};
 
@@ -25,8 +28,7 @@ use model::{
     Progress, Result,
 };
 use serde::{Deserialize, Serialize};
-use sources::folder::Folder;
-use sources::{Context, Source, Wanted};
+use sources::{Context, Directory, Source, Wanted};
 
 use crate::Service;
 use crate::foreign::needs_a_folder;
@@ -38,15 +40,6 @@ use aim::{Aim, check_kind};
 const SAFETY_STEP: &str = "service:safety";
 /// The step that names the plan which took the place of the approved one while the target was held still.
 const PLAN_STEP: &str = "service:plan";
-
-/// Where a restore goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Target {
-    /// A source, by id.
-    Source(String),
-    /// A folder, into which the backup is unpacked.
-    Dir(PathBuf),
-}
 
 #[derive(Clone, Debug)]
 pub struct RestoreRequest {
@@ -165,9 +158,9 @@ impl Service {
         let now = self.now_ms();
         let plan = Plan {
             id: String::new(),
-            hash: draft.hash(&backup.id, &place(&target), mode, &request.parts),
+            hash: draft.hash(&backup.id, &target.text(), mode, &request.parts),
             backup: backup.id,
-            target: place(&target),
+            target: target.text(),
             parts: request.parts.clone(),
             paths: request
                 .paths
@@ -223,7 +216,7 @@ impl Service {
     async fn open_target(&self, target: &Target) -> Result<Box<dyn Source>> {
         match target {
             Target::Source(id) => self.open_source(&self.source_row(id).await?),
-            Target::Dir(dir) => Ok(Box::new(Folder::unpacked(dir, &self.forbidden())?)),
+            Target::Dir(dir) => Directory(dir.clone()).open(&self.env()),
         }
     }
 
@@ -307,7 +300,7 @@ impl Service {
             None => &self.options.node,
         };
         let job = self.ask(&order, Some(&self.key_of(target).await?), node).await?;
-        self.audit("restore", &place(target), &plan.hash).await?;
+        self.audit("restore", &target.text(), &plan.hash).await?;
         Ok(job)
     }
 
@@ -318,7 +311,7 @@ impl Service {
                 let row = self.source_row(id).await?;
                 Ok(if row.hidden == 0 { row.id } else { row.name })
             }
-            Target::Dir(_) => Ok(place(target)),
+            Target::Dir(_) => Ok(target.text()),
         }
     }
 
@@ -335,12 +328,5 @@ impl Service {
                 self.may(Permission::Settings, None).await
             }
         }
-    }
-}
-
-fn place(target: &Target) -> String {
-    match target {
-        Target::Source(id) => id.clone(),
-        Target::Dir(dir) => format!("dir:{}", dir.display()),
     }
 }

@@ -156,7 +156,7 @@ impl Service {
         }
         let order = Order::Backup(BackupOrder {
             backup: self.new_backup_id()?,
-            ignore: Vec::new(),
+            more: serde_json::Map::new(),
             lock: false,
             source: source.id.clone(),
             parts: policy.parts.clone(),

@@ -52,7 +52,7 @@ const ROOMS: [Room; 8] = [
     Room {
         name: "testkit",
         may_use: &["model", "repository", "sources", "catalog"],
-        tests_may_use: &[],
+        tests_may_use: &["cairn"],
     },
     Room {
         name: "xtask",

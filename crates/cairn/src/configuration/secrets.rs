@@ -46,7 +46,7 @@ pub(crate) fn secret_key(environment: &Environment) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn secret_command(command: &str) -> Result<String> {
+pub(crate) fn secret_command(command: &str) -> Result<String> {
     let output = Command::new("/bin/sh")
         .args(["-c", command])
         .stdin(Stdio::null())

@@ -9,9 +9,11 @@ use model::{Manifest, ManifestSource, Policy, Problem, Result, Schedule};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Recovered;
+use super::{LostSecrets, Recovered};
 use crate::Service;
 use crate::policy::policy_of;
+use crate::restore::Target;
+use crate::settings::lost_secrets;
 
 /// What a source has before anybody has said anything.
 const NONE: &str = "{}";
@@ -95,6 +97,13 @@ impl Service {
                     ..self.row_of_source(source, created).await?
                 };
                 self.catalog.add_source(&row).await?;
+                let lost = lost_secrets(&row.settings);
+                if !lost.is_empty() {
+                    recovered.secrets.push(LostSecrets {
+                        source: row.name,
+                        settings: lost,
+                    });
+                }
                 recovered.sources += 1;
             }
             (Some(row), Some(policy)) => self.catalog.update_source(&SourceRow { policy, ..row }).await?,
@@ -113,14 +122,14 @@ impl Service {
             source.name.clone()
         };
         Ok(SourceRow {
-            id,
             name,
             kind: source.kind.clone(),
-            settings: source.settings.to_string(),
+            settings: self.found_settings(&source.kind, &id, &source.settings)?,
             policy: NONE.to_owned(),
             node: self.options.node.clone(),
+            id,
             created,
-            hidden: i64::from(source.name.starts_with("dir:")),
+            hidden: i64::from(Target::is_name_of_dir(&source.name)),
         })
     }
 

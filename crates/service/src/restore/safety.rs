@@ -16,10 +16,10 @@ use model::{
 use repository::Level;
 use sources::Wanted;
 
+use super::Target;
 use super::aim::insides;
 use super::perform::Run;
 use super::unsaved::{check_no_loss, named, not_saved};
-use super::{Target, place};
 use crate::Service;
 use crate::backup::{Making, by_source};
 use crate::joined::TreeOf;
@@ -85,16 +85,15 @@ impl Service {
 
     /// The hidden source that stands for a folder which was restored into.
     async fn dir_source(&self, target: &Target) -> Result<SourceRow> {
-        let (name, Target::Dir(dir)) = (place(target), target) else {
+        let (name, Some(directory)) = (target.text(), target.directory()) else {
             return Err(Problem::internal("not a folder"));
         };
-        // Whatever lies there may be overwritten, also what an ignore file in it names.
-        let settings = serde_json::json!({ "paths": [dir], "ignore_files": false });
+        let (kind, settings) = directory.as_source();
         if let Some(row) = self.catalog.source_named(&name).await? {
             let settings = settings.to_string();
             return Ok(SourceRow { settings, ..row });
         }
-        self.insert_source(&name, "folder", &settings, true).await
+        self.insert_source(&name, kind, &settings, true).await
     }
 }
 
