@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Command;
-use model::{Problem, Result};
+use model::{Description, Problem, Result};
 use service::Kinds;
 
 use super::arguments::{Completions, Man, command};
@@ -64,7 +64,29 @@ pub(crate) fn reference(kinds: &Kinds, api: bool) -> Result<()> {
     let mut text =
         String::from("# The command line\n\nMade by `cargo xtask docs` from the program itself.\n");
     describe(&mut root, "cairn", &mut text);
+    for kind in kinds.descriptions() {
+        describe_kind(kind, &mut text);
+    }
     write_out(text.as_bytes())
+}
+
+/// The settings of a kind as a table, by their names in JSON.
+fn describe_kind(kind: &Description, text: &mut String) {
+    let _ = write!(
+        text,
+        "\n## Settings of the kind `{}`\n\n{}.\n\n| setting | needed | secret | what it is |\n|---|---|---|---|\n",
+        kind.kind,
+        kind.about.trim_end_matches('.')
+    );
+    let yes = |is: bool| if is { "yes" } else { "" };
+    for field in kind.fields {
+        let (needed, secret) = (yes(field.required), yes(field.secret));
+        let _ = writeln!(
+            text,
+            "| `{}` | {needed} | {secret} | {} |",
+            field.name, field.about
+        );
+    }
 }
 
 fn describe(command: &mut Command, path: &str, text: &mut String) {

@@ -61,6 +61,13 @@ fn a_new_kind_is_added_backed_up_restored_and_undone_over_http() {
     program.world("other.json", &["king"]);
     let served = program.serve();
 
+    let (_, kinds) = served.ask("GET", "/api/kinds", &token, None);
+    assert_eq!(
+        (&kinds[0]["kind"], &kinds[1]["kind"]),
+        (&json!("folder"), &json!("items"))
+    );
+    assert_eq!(kinds[1]["fields"][1]["secret"], true, "{kinds}");
+
     let other = program.path("other.json").display().to_string();
     let mut new = json!({"name": "o", "kind": "items", "settings": {"world": other, "mod": "calm"}});
     let (status, problem) = served.ask("POST", "/api/sources", &token, Some(&new));

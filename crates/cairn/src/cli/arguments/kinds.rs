@@ -63,17 +63,28 @@ pub(crate) fn command(kinds: &Kinds) -> Command {
             .flat_map(|kind| flags(kind, |field| !field.words.no_flag, false));
         with(edit, flags).arg(any())
     };
-    let source = |source: Command| source.mut_subcommand("add", add).mut_subcommand("edit", edit);
+    let source = |source: Command| changed(changed(source, "add", add), "edit", edit);
     let backup = |backup: Command| {
         let flags = described
             .iter()
-            .flat_map(|kind| flags_of_fields(kind, |field| field.per_backup, false))
-            .map(|arg| arg.display_order(2));
+            .flat_map(|kind| kind.fields.iter().filter(|field| field.per_backup))
+            .flat_map(|field| {
+                let flags = flags_of(field, false).into_iter();
+                flags.map(|arg| for_one_backup(field, arg))
+            });
         with(backup, flags)
     };
-    Arguments::command()
-        .mut_subcommand("source", source)
-        .mut_subcommand("backup", backup)
+    changed(changed(Arguments::command(), "source", source), "backup", backup)
+}
+
+/// With one subcommand changed; all stay in their order.
+fn changed(command: Command, name: &str, change: impl Fn(Command) -> Command) -> Command {
+    command.mut_subcommands(|sub| if sub.get_name() == name { change(sub) } else { sub })
+}
+
+fn for_one_backup(field: &'static Field, arg: Arg) -> Arg {
+    arg.display_order(2)
+        .help(kept(format!("For this backup alone: {}", field.about)))
 }
 
 /// The first of several flags with one name stands for all.
@@ -98,6 +109,7 @@ fn add_kind(kind: &'static Description) -> Command {
         .arg(name)
         .args(arguments.map(|field| {
             let arg = flag(field, kept(format!("{SETTING}{}", field.name)));
+            let arg = if field.repeated { arg.num_args(1..) } else { arg };
             arg.required(field.required)
                 .value_name(field.words.value.unwrap_or("VALUE"))
         }));
@@ -106,14 +118,9 @@ fn add_kind(kind: &'static Description) -> Command {
 }
 
 fn flags(kind: &'static Description, wanted: impl Fn(&Field) -> bool, is_new: bool) -> Vec<Arg> {
-    let mut flags = flags_of_fields(kind, wanted, is_new);
-    flags.extend(kind.shortcuts.iter().map(shortcut));
-    flags
-}
-
-fn flags_of_fields(kind: &'static Description, wanted: impl Fn(&Field) -> bool, is_new: bool) -> Vec<Arg> {
     let fields = kind.fields.iter().filter(|field| wanted(field));
-    fields.flat_map(|field| flags_of(field, is_new)).collect()
+    let flags = fields.flat_map(|field| flags_of(field, is_new));
+    flags.chain(kind.shortcuts.iter().map(shortcut)).collect()
 }
 
 fn flags_of(field: &'static Field, is_new: bool) -> Vec<Arg> {
@@ -134,13 +141,10 @@ fn flag(field: &'static Field, id: &'static str) -> Arg {
         _ => arg,
     };
     let arg = arg.value_name(field.words.value.unwrap_or("VALUE"));
-    match (
-        field.repeated || field.takes == Takes::Pairs,
-        field.words.is_argument,
-    ) {
-        (true, true) => arg.action(ArgAction::Append).num_args(1..),
-        (true, false) => arg.action(ArgAction::Append),
-        _ => arg,
+    if field.repeated || field.takes == Takes::Pairs {
+        arg.action(ArgAction::Append)
+    } else {
+        arg
     }
 }
 
