@@ -185,10 +185,8 @@ impl Configuration {
     /// Puts the layers together.
     pub(crate) fn load(flags: &Flags, environment: &Environment) -> Result<Self> {
         let path = file_path(flags, environment)?;
-        let file = match &path {
-            Some(path) => read_file(path)?,
-            None => File::default(),
-        };
+        let read = path.as_ref().map(|path| read_file(path)).transpose();
+        let file = read?.unwrap_or_default();
         let layers = Layers {
             environment,
             path: path.clone().unwrap_or_default(),

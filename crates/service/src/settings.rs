@@ -116,10 +116,10 @@ impl Service {
         check_given(changes)?;
         let described = self.kinds().get(&row.kind)?.description();
         let (stored, mut sealed) = (stored_of(row)?, Map::new());
-        let changed = changes.as_object().cloned().unwrap_or_default();
+        let given = changes.as_object().cloned().unwrap_or_default();
         let stays = |key: &String| {
             let is_secret = described.field(key).is_some_and(|field| field.secret);
-            changed
+            given
                 .get(key)
                 .is_none_or(|value| is_secret && is_placeholder(value))
         };
@@ -133,7 +133,7 @@ impl Service {
             }
         }
         let is_new = |(key, _): &(String, Value)| !settings.contains_key(key);
-        let new: Vec<(String, Value)> = changed.clone().into_iter().filter(is_new).collect();
+        let new: Vec<(String, Value)> = given.clone().into_iter().filter(is_new).collect();
         settings.extend(new);
         self.stored_settings(&row.kind, &row.id, Value::Object(settings), sealed)
     }

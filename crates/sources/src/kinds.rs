@@ -63,7 +63,7 @@ impl Kinds {
     }
 
     pub fn descriptions(&self) -> impl Iterator<Item = &'static Description> + '_ {
-        self.iter().map(|kind| kind.description())
+        self.iter().map(Kind::description)
     }
 
     pub fn get(&self, name: &str) -> Result<&'static dyn Kind> {

@@ -41,6 +41,10 @@ pub enum Takes {
     Json,
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own about the field"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {
     pub name: &'static str,

@@ -43,7 +43,6 @@ fn live_through_everything(program: &Program) -> Vec<String> {
     let spare = program.secret("spare", "planted-spare-c3");
     let other_spare = program.secret("other-spare", "planted-spare-d4");
     let papers = program.secret("papers", r#"{"pass":{"set":"planted-papers-e5"}}"#);
-    let wrong = program.secret("wrong", "planted-wrong-g7");
     program.ok(&[
         "source",
         "add",
@@ -68,6 +67,22 @@ fn live_through_everything(program: &Program) -> Vec<String> {
         "--spare-keys-file",
         &other_spare,
     ]);
+    refuse_what_is_wrong(program, &key);
+    let second = program.ok(&["backup", "w"]);
+    let backups: Vec<String> = [first, second]
+        .iter()
+        .map(|made| made["backup"]["id"].as_str().unwrap().to_owned())
+        .collect();
+    let world = program.world("world.json", &["intruder"]);
+    drop(world);
+    program.ok(&["restore", &backups[0], "--yes", "--mode", "replace"]);
+    program.ok(&["undo", "--yes"]);
+    let_a_backup_fail(program);
+    backups
+}
+
+fn refuse_what_is_wrong(program: &Program, key: &str) {
+    let wrong = program.secret("wrong", "planted-wrong-g7");
     // Refused by the kind, by its description, and on the way there.
     for arguments in [
         &["source", "edit", "w", "--key-file", &wrong][..],
@@ -90,27 +105,19 @@ fn live_through_everything(program: &Program) -> Vec<String> {
             "--papers-file",
             &wrong,
             "--key-file",
-            &key,
+            key,
         ],
     ] {
         assert_ne!(program.run(arguments).code, 0, "{arguments:?}");
     }
-    let second = program.ok(&["backup", "w"]);
-    let backups: Vec<String> = [first, second]
-        .iter()
-        .map(|made| made["backup"]["id"].as_str().unwrap().to_owned())
-        .collect();
-    let world = program.world("world.json", &["intruder"]);
-    drop(world);
-    program.ok(&["restore", &backups[0], "--yes", "--mode", "replace"]);
-    program.ok(&["undo", "--yes"]);
-    // A job that fails.
+}
+
+fn let_a_backup_fail(program: &Program) {
     fs::rename(program.path("world.json"), program.path("away.json")).unwrap();
     fs::create_dir(program.path("world.json")).unwrap();
     assert_ne!(program.run(&["-vv", "backup", "w"]).code, 0);
     fs::remove_dir(program.path("world.json")).unwrap();
     fs::rename(program.path("away.json"), program.path("world.json")).unwrap();
-    backups
 }
 
 fn look_at_everything(program: &Program, backups: &[String]) {
