@@ -10,6 +10,7 @@ mod care;
 mod demo;
 mod doctor;
 mod foreign;
+mod given;
 mod jobs;
 pub(crate) mod output;
 mod people;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use arguments::{Arguments, Command, Global};
 use model::{Problem, Result};
-use service::{Options, Service};
+use service::{Kinds, Options, Service};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::output::Output;
@@ -38,11 +39,11 @@ const DELIVERY: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Runs one command; the exit code.
-pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
+pub(crate) fn run(arguments: Arguments, kinds: Kinds, output: Output) -> Result<u8> {
     match &arguments.command {
-        Command::Completions(words) => return shell::completions(words).map(|()| 0),
-        Command::Man(words) => return shell::man(words).map(|()| 0),
-        Command::Reference { api } => return shell::reference(*api).map(|()| 0),
+        Command::Completions(words) => return shell::completions(&kinds, words).map(|()| 0),
+        Command::Man(words) => return shell::man(&kinds, words).map(|()| 0),
+        Command::Reference { api } => return shell::reference(&kinds, *api).map(|()| 0),
         _ => {}
     }
     let repository = match &arguments.command {
@@ -60,7 +61,10 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8> {
         Command::Demo(_) => demo::only_harmless(environment()),
         _ => environment(),
     };
-    let configuration = Configuration::load(&flags, &environment)?;
+    let configuration = Configuration {
+        kinds,
+        ..Configuration::load(&flags, &environment)?
+    };
     start_log(global, &configuration)?;
     for name in unknown_variables(&environment) {
         output.warn(&format!("{name} is set, but Cairn knows no such variable"));
@@ -172,6 +176,7 @@ async fn command(command: Command, service: &Service, output: Output) -> Result<
 pub(crate) fn options(configuration: &Configuration) -> Result<Options> {
     let mut options = Options::new(&configuration.data.value);
     options.asked = Some(options.clock.now_ms());
+    options.kinds = configuration.kinds.clone();
     options.catalog.clone_from(&configuration.catalog.value);
     options.repository.clone_from(&configuration.repository.value);
     options.password = configuration

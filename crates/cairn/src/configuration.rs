@@ -28,7 +28,7 @@ use defaults::{
 };
 use layers::Layers;
 pub(crate) use mail::mail_server;
-pub(crate) use secrets::{secret_file, secret_key};
+pub(crate) use secrets::{secret_command, secret_file, secret_key};
 
 /// `cairn.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -117,6 +117,8 @@ pub(crate) struct Configuration {
     pub(crate) url: Setting<Option<String>>,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
+    /// The kinds of sources that this program knows; not set from outside.
+    pub(crate) kinds: service::Kinds,
 }
 
 /// What the command line says about configuration.
@@ -183,10 +185,8 @@ impl Configuration {
     /// Puts the layers together.
     pub(crate) fn load(flags: &Flags, environment: &Environment) -> Result<Self> {
         let path = file_path(flags, environment)?;
-        let file = match &path {
-            Some(path) => read_file(path)?,
-            None => File::default(),
-        };
+        let read = path.as_ref().map(|path| read_file(path)).transpose();
+        let file = read?.unwrap_or_default();
         let layers = Layers {
             environment,
             path: path.clone().unwrap_or_default(),
@@ -249,6 +249,7 @@ impl Configuration {
             lock_wait: layers.pick("CAIRN_LOCK_WAIT", file.lock_wait, str::parse, usual_lock_wait)?,
             url: layers.url(file.url)?,
             file: path,
+            kinds: service::kinds(),
         })
     }
 }

@@ -62,4 +62,4 @@ pub use retention::{
     Amount, CalendarSpan, Count, Extent, Held, Judged, Retention, Share, Terms, safety_to_delete, shrunken,
 };
 pub use schedule::{CronLine, Marks, ON_TIME, Schedule, TimeOfDay, Weekday, When, Zone};
-pub use settings::{Description, Field, Halves, Takes, Wrong};
+pub use settings::{Description, Field, Halves, Shortcut, Takes, Words, Wrong};

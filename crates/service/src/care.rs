@@ -13,6 +13,6 @@ mod verify;
 
 pub use health::{SourceVitals, Vitals};
 pub use kit::{Kit, NEWER_BACKUPS};
-pub use recover::{DamagedBackup, RecoverRequest, Recovered, RecoveredPolicy};
+pub use recover::{DamagedBackup, LostSecrets, RecoverRequest, Recovered, RecoveredPolicy};
 pub use repository::PruneDone;
 pub use verify::{Affected, Checked, VerifyDone};

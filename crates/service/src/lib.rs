@@ -36,7 +36,7 @@ pub use backups::{Length, Received, USUAL_UPLOAD_LIMIT, Upload, UploadRequest};
 pub use care::PruneDone;
 pub use care::kit_sheet;
 pub use care::{Affected, Checked, VerifyDone};
-pub use care::{DamagedBackup, RecoverRequest, Recovered, RecoveredPolicy};
+pub use care::{DamagedBackup, LostSecrets, RecoverRequest, Recovered, RecoveredPolicy};
 pub use care::{Kit, NEWER_BACKUPS};
 pub use care::{SourceVitals, Vitals};
 pub use instance::missing_parts;
@@ -65,7 +65,7 @@ pub use sources::{Fate, KeyChange, PresetUsed};
 pub use ::archive;
 /// What the doors need of the other rooms: reports of the engine, rows of the audit log.
 pub use ::repository::{Finding, Level, RepairPlan, Report, Stats, WAITING_FOR_A_LOCK};
-pub use ::sources::{Inspection, Obstacle};
+pub use ::sources::{Inspection, Kind as SourceKind, Kinds, Obstacle, kinds};
 pub use catalog::audit::AuditRow;
 pub use catalog::backups::STANDINGS;
 pub use catalog::job_events::EventRow;

@@ -5,9 +5,10 @@
 
 mod backup;
 mod restore;
+mod target;
 mod upload;
 
-pub use restore::Target;
+pub use target::Target;
 
 pub(crate) use backup::BackupOrder;
 pub(crate) use restore::{RestoreOrder, superseded_by};

@@ -25,8 +25,7 @@ use model::{
     Progress, Result,
 };
 use serde::{Deserialize, Serialize};
-use sources::folder::Folder;
-use sources::{Source, Wanted};
+use sources::{Directory, Source, Wanted};
 
 pub use approvals::{Agreement, ApprovalSheet, ApprovalView};
 
@@ -147,9 +146,9 @@ impl Service {
         let now = self.now_ms();
         let plan = Plan {
             id: String::new(),
-            hash: draft.hash(&backup.id, &place(&target), mode, &request.parts),
+            hash: draft.hash(&backup.id, &target.text(), mode, &request.parts),
             backup: backup.id,
-            target: place(&target),
+            target: target.text(),
             parts: request.parts.clone(),
             paths: request
                 .paths
@@ -205,7 +204,7 @@ impl Service {
     async fn open_target(&self, target: &Target) -> Result<Box<dyn Source>> {
         match target {
             Target::Source(id) => self.open_source(&self.source_row(id).await?),
-            Target::Dir(dir) => Ok(Box::new(Folder::unpacked(dir, &self.forbidden())?)),
+            Target::Dir(dir) => Directory(dir.clone()).open(&self.env()),
         }
     }
 
@@ -279,7 +278,7 @@ impl Service {
             None => &self.options.node,
         };
         let job = self.ask(&order, Some(&self.key_of(target).await?), node).await?;
-        self.audit("restore", &place(target), &plan.hash).await?;
+        self.audit("restore", &target.text(), &plan.hash).await?;
         Ok(job)
     }
 
@@ -290,7 +289,7 @@ impl Service {
                 let row = self.source_row(id).await?;
                 Ok(if row.hidden == 0 { row.id } else { row.name })
             }
-            Target::Dir(_) => Ok(place(target)),
+            Target::Dir(_) => Ok(target.text()),
         }
     }
 
@@ -307,12 +306,5 @@ impl Service {
                 self.may(Permission::Settings, None).await
             }
         }
-    }
-}
-
-fn place(target: &Target) -> String {
-    match target {
-        Target::Source(id) => id.clone(),
-        Target::Dir(dir) => format!("dir:{}", dir.display()),
     }
 }

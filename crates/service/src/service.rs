@@ -52,6 +52,8 @@ pub struct Options {
     pub upload_limit: u64,
     /// How long queued and scheduled jobs wait for a lock on the repository; commands in the foreground wait ten seconds at most.
     pub lock_wait: Duration,
+    /// The kinds of sources that there are.
+    pub kinds: sources::Kinds,
     pub version: String,
     /// When the one command was given for which this instance is opened.
     pub asked: Option<i64>,
@@ -83,6 +85,7 @@ impl Options {
             allow: Vec::new(),
             upload_limit: crate::backups::USUAL_UPLOAD_LIMIT,
             lock_wait: USUAL_LOCK_WAIT,
+            kinds: sources::kinds(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -158,6 +161,7 @@ impl Service {
             patience,
         };
         service.recall().await?;
+        service.seal_plain_settings().await?;
         Ok(service)
     }
 

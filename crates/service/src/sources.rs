@@ -4,6 +4,7 @@
 
 mod policy;
 mod schedule;
+mod sealed;
 mod settings;
 
 pub use policy::{Fate, KeyChange, PresetUsed};
@@ -11,4 +12,5 @@ pub use schedule::ScheduleView;
 pub use settings::SourceView;
 
 pub(crate) use policy::held;
+pub(crate) use sealed::{lost_secrets, shown};
 pub(crate) use settings::view;

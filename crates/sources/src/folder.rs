@@ -13,6 +13,7 @@ mod broken_off;
 mod capture;
 pub mod ignore_rules;
 mod items;
+mod kind;
 mod links;
 mod metadata;
 mod owners;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use model::{Draft, Item, Kind, Problem, Result};
 
+pub use kind::FolderKind;
 pub use settings::FolderSettings;
 
 use crate::guard::Guard;

@@ -7,6 +7,7 @@
 pub mod folder;
 pub mod guard;
 pub mod hooks;
+mod kinds;
 
 /// The boundary, for whoever uses a source.
 pub use boundary::{
@@ -14,22 +15,4 @@ pub use boundary::{
     Outcome, PartInfo, ReadSeek, Recorded, Request, Sink, Skipped, Source, Step, Tree, Unwritten, Wanted,
 };
 pub use boundary::{Doubt, doubts, name_of};
-
-use std::path::PathBuf;
-
-use model::{Problem, Result};
-
-/// The kinds that exist.
-pub const KINDS: [&str; 1] = ["folder"];
-
-/// Opens a source of a kind from its settings. `forbidden` are Cairn's own places.
-pub fn open(kind: &str, settings: &serde_json::Value, forbidden: &[PathBuf]) -> Result<Box<dyn Source>> {
-    match kind {
-        "folder" => Ok(Box::new(folder::Folder::new(
-            folder::FolderSettings::from_json(settings)?,
-            forbidden,
-        )?)),
-        _ => Err(Problem::invalid(format!("“{kind}” is not a kind of source"))
-            .hint(format!("the kinds are: {}", KINDS.join(", ")))),
-    }
-}
+pub use kinds::{Directory, Env, Kind, Kinds, kinds};

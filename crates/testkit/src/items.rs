@@ -10,6 +10,8 @@
 
 mod apply;
 mod capture;
+mod kept;
+mod kind;
 mod matching;
 mod plan;
 mod world;
@@ -20,6 +22,7 @@ use model::{Draft, Kind, Lapse, Problem, Result};
 use serde_json::json;
 use sources::{Captured, Context, Hold, Inspection, Journal, Outcome, Request, Sink, Source, Tree, Wanted};
 
+pub use kind::{ITEMS, ItemsKind};
 pub use world::{Answer, Item, New, World};
 
 /// The parts, in the order in which they depend on each other: rooms have rooms and name roles, notes lie in rooms.

@@ -67,7 +67,7 @@ const ROOMS: [Room; 11] = [
     Room {
         name: "testkit",
         may_use: &["model", "repository", "sources", "catalog"],
-        tests_may_use: &[],
+        tests_may_use: &["cairn"],
     },
     Room {
         name: "xtask",

@@ -157,6 +157,14 @@ async fn list_backups(
     Ok(Json(page.into()))
 }
 
+fn ignored(patterns: Vec<String>) -> serde_json::Map<String, serde_json::Value> {
+    let mut more = serde_json::Map::new();
+    if !patterns.is_empty() {
+        more.insert("ignore".to_owned(), patterns.into());
+    }
+    more
+}
+
 /// Asks for a backup.
 #[utoipa::path(post, path = "/api/backups", tag = "backups", request_body = NewBackup,
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
@@ -168,7 +176,7 @@ async fn make_backup(
     let request = BackupRequest {
         name: new.name,
         parts: new.parts,
-        ignore: new.ignore,
+        more: ignored(new.ignore),
         lock: new.lock,
         ..BackupRequest::manual(new.source)
     };

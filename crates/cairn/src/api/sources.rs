@@ -14,6 +14,7 @@ use crate::http::{At, Door, Fields, Who, Wrong};
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
         .routes(routes!(list_sources, add_source))
+        .routes(routes!(list_kinds))
         .routes(routes!(show_source, edit_source, remove_source))
         .routes(routes!(check_source))
         .routes(routes!(list_grants))
@@ -74,6 +75,27 @@ struct Checked {
     parts: Value,
     #[schema(value_type = Vec<Object>)]
     obstacles: Value,
+}
+
+/// A kind of source, and what is set of it: what a form needs.
+#[derive(Serialize, ToSchema)]
+struct KindOfSource {
+    kind: &'static str,
+    about: &'static str,
+    /// Each with `name`, `about`, `takes`, `required`, `default`, `secret`, `repeated`.
+    #[schema(value_type = Vec<Object>)]
+    fields: Value,
+}
+
+/// The kinds of sources that there are.
+#[utoipa::path(get, path = "/api/kinds", tag = "sources", responses((status = 200, body = Vec<KindOfSource>)))]
+async fn list_kinds(Who(service): Who) -> Json<Vec<KindOfSource>> {
+    let kinds = service.kinds().descriptions().map(|described| KindOfSource {
+        kind: described.kind,
+        about: described.about,
+        fields: serde_json::to_value(described.fields).unwrap_or_default(),
+    });
+    Json(kinds.collect())
 }
 
 /// The sources that one may see.

@@ -4,6 +4,7 @@
 //! Every command is here only when it works.
 
 mod backup;
+mod kinds;
 mod people;
 mod policy;
 mod repository;
@@ -19,13 +20,14 @@ pub(crate) use backup::{
     Adopt, Backup, Cat, Delete, Diff, Export, Find, Import, List, Ls, OneBackup, Passphrase, Purge, Rename,
     Verify,
 };
+pub(crate) use kinds::{Given, command};
 pub(crate) use people::{
     AddPerson, CreateToken, EditPerson, Grant, PersonCommand, PlanWords, SignOut, TokenCommand,
 };
 pub(crate) use policy::{PolicyCommand, RoleWord, ScheduleCommand, Serve};
 pub(crate) use repository::{Init, Kit, KitCommand, Recover, RepositoryCommand, RepositoryCopy};
 pub(crate) use restore::{Approve, Going, ModeWord, Restore, Resume, Undo};
-pub(crate) use source::{AddSource, EditSource, FolderSettings, SourceCommand};
+pub(crate) use source::{EditSource, SourceCommand};
 pub(crate) use work::{Audit, Completions, Demo, Job, Jobs, Logs, Man, Status};
 
 const EXIT_CODES: &str = "\

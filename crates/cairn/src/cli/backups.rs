@@ -3,20 +3,22 @@
 use std::path::Path;
 
 use model::{Cancel, Reason, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use service::{BackupDone, BackupRequest, BackupView, Service};
 
 use super::arguments::{Backup, Cat, Delete, Diff, Find, List, Ls, OneBackup, Purge, Rename};
+use super::given::more_given;
 use super::watch::watch;
 use crate::cli::output::{Output, columns, duration, size, when};
 
 pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> Result<u8> {
+    let more = more_for(service, &words).await?;
     let request = BackupRequest {
         source: words.source,
         parts: words.parts,
         name: words.name,
         reason: Reason::Manual,
-        ignore: words.ignore,
+        more,
         lock: words.lock,
     };
     let done = watch(output, |progress, cancel| async move {
@@ -28,6 +30,20 @@ pub(crate) async fn backup(service: &Service, words: Backup, output: Output) -> 
         output.say("The backups are encrypted. Print the recovery kit and keep it somewhere else: cairn kit");
     }
     Ok(code)
+}
+
+/// What was given for this backup alone, as the kind of the source reads it. A folder that is no source yet is of a kind that takes folders.
+async fn more_for(service: &Service, words: &Backup) -> Result<Map<String, Value>> {
+    let known = service.source(&words.source).await;
+    let of_paths = || {
+        let mut kinds = service.kinds().iter();
+        kinds.find(|kind| kind.at_path(Path::new(&words.source)).is_some())
+    };
+    let kind = match known {
+        Ok(source) => Some(service.kinds().get(&source.kind)?),
+        Err(_) => of_paths(),
+    };
+    kind.map_or_else(|| Ok(Map::new()), |kind| more_given(kind, &words.given))
 }
 
 /// A backup that was made, for scripts and people.

@@ -22,6 +22,6 @@ pub(crate) fn secret_key(environment: &Environment) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn secret_command(command: &str) -> Result<String> {
+pub(crate) fn secret_command(command: &str) -> Result<String> {
     Ok(Secret::of_command(command)?.reveal().to_owned())
 }

@@ -46,8 +46,16 @@ impl Client {
     async fn server(&self, wanted: &str) -> Result<SourceView, Refusal> {
         let wanted = wanted.to_lowercase();
         let alike = self.0.sources_ending(object::short(&wanted)).await?;
-        let is_it = |source: &SourceView| source.id == wanted || object::short(&source.id) == wanted;
+        let is_it = |source: &SourceView| {
+            self.is_server(source) && (source.id == wanted || object::short(&source.id) == wanted)
+        };
         alike.into_iter().find(is_it).ok_or_else(Refusal::no_such_server)
+    }
+
+    /// What the kind's description says; everything else is nothing that a panel knows.
+    fn is_server(&self, source: &SourceView) -> bool {
+        let kind = self.0.kinds().get(&source.kind);
+        kind.is_ok_and(|kind| kind.description().is_server)
     }
 
     /// The server, unless a restore is going on.
@@ -88,7 +96,8 @@ fn page(query: &HashMap<String, String>, usual: usize, largest: usize) -> Page {
 }
 
 pub(super) async fn servers(client: Client, Query(query): Query<HashMap<String, String>>) -> Answer {
-    let all = client.0.list_sources().await?;
+    let mut all = client.0.list_sources().await?;
+    all.retain(|source| client.is_server(source));
     let page = page(&query, LARGEST_PAGE, LARGEST_LIST);
     let mut shown = Vec::new();
     for source in page.of(&all) {
@@ -131,7 +140,7 @@ pub(super) async fn create(client: Client, Path(server): Path<String>, body: Byt
     check_allowance(&client, &server).await?;
     let request = BackupRequest {
         name: Some(name.unwrap_or_else(|| object::default_name(client.0.now_ms()))),
-        ignore,
+        more: object::more(&ignore),
         lock,
         reason: Reason::Manual,
         ..BackupRequest::manual(server.id.clone())

@@ -10,6 +10,15 @@ fn moment(ms: i64) -> String {
     format!("{whole}+00:00")
 }
 
+/// What a panel's client leaves out of one backup, as the settings of a server call it.
+pub(super) fn more(ignored: &[String]) -> serde_json::Map<String, Value> {
+    let mut more = serde_json::Map::new();
+    if !ignored.is_empty() {
+        more.insert("ignore".to_owned(), json!(ignored));
+    }
+    more
+}
+
 /// `Backup at 2026-01-01 00:00:00`
 pub(super) fn default_name(now_ms: i64) -> String {
     let text = moment(now_ms);

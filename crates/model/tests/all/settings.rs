@@ -26,11 +26,7 @@ const FIELDS: &[Field] = &[
     Field::new("map", Takes::Json, "What lies where."),
 ];
 
-const TV: Description = Description {
-    kind: "postgres",
-    about: "A database.",
-    fields: FIELDS,
-};
+const TV: Description = Description::new("postgres", "A database.", FIELDS);
 
 fn full() -> Value {
     json!({

@@ -226,15 +226,7 @@ impl Service {
         for path in paths.iter().filter(|path| !before.contains(path)) {
             check_folder(Path::new(path))?;
         }
-        let mut settings: Value = serde_json::from_str(&row.settings).map_err(|_| {
-            Problem::damaged(format!(
-                "the settings of “{}” in the catalog are malformed",
-                row.name
-            ))
-        })?;
-        settings["paths"] = json!(paths);
-        sources::open(&row.kind, &settings, &self.forbidden())?;
-        Ok(settings.to_string())
+        self.edited_settings(row, &json!({ "paths": paths }))
     }
 
     /// The parts for the policy; none named = all.

@@ -89,7 +89,7 @@ pub(crate) fn manifest(making: &Making, version: &str, now_ms: i64) -> Result<Ma
         id: making.source.id.parse()?,
         name: making.source.name.clone(),
         kind: making.source.kind.clone(),
-        settings: serde_json::from_str(&making.source.settings).unwrap_or_default(),
+        settings: crate::sources::shown(&making.source.settings),
         policy,
         policy_lacks,
     };

@@ -7,6 +7,7 @@ use catalog::jobs::JobRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, JobKind, Lacks, Permission, Policy, Progress, Reason, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sources::Context;
 
 use crate::backups::capture::{Made, capture};
@@ -24,8 +25,8 @@ pub struct BackupRequest {
     pub parts: Vec<String>,
     pub name: Option<String>,
     pub reason: Reason,
-    /// Patterns to leave out beside those of the source.
-    pub ignore: Vec<String>,
+    /// What is added to lists in the source's settings for this backup alone: `{"ignore": ["*.log"]}`.
+    pub more: Map<String, Value>,
     /// Locked from the beginning.
     pub lock: bool,
 }
@@ -84,7 +85,7 @@ impl Service {
     pub async fn ask_backup(&self, request: &BackupRequest) -> Result<Asked> {
         let source = self.source_to_back_up(&request.source).await?;
         // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
-        self.open_source(&source)?;
+        self.open_source_with(&source, &request.more)?;
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, request.reason, Some(self.caller.name()))
             .await?;
@@ -95,7 +96,8 @@ impl Service {
             parts: request.parts.clone(),
             name: request.name.clone(),
             reason: request.reason,
-            ignore: request.ignore.clone(),
+            more: request.more.clone(),
+            ignore: Vec::new(),
             lock: request.lock,
         };
         let job = self
@@ -155,10 +157,7 @@ impl Service {
     ) -> Result<BackupDone> {
         self.admit(source, policy, order.reason, job.person.as_deref())
             .await?;
-        let capture = by_source(
-            self.open_source_without(source, &order.ignore)?,
-            order.parts.clone(),
-        );
+        let capture = by_source(self.open_source_with(source, &order.more())?, order.parts.clone());
         let making = Making {
             id: order.backup.parse()?,
             job: job.id.parse()?,
@@ -232,12 +231,12 @@ impl Service {
         })
     }
 
-    /// The patterns that a job was given beside those of its source.
+    /// What a job was given beside the settings of its source.
     async fn ignored_by(&self, job: &str) -> Result<String> {
         let job = self.catalog.job(job).await?;
         let order = job.and_then(|job| serde_json::from_str(&job.request).ok());
         let ignored = match order {
-            Some(Order::Backup(order)) => order.ignore,
+            Some(Order::Backup(order)) => order.added(),
             _ => Vec::new(),
         };
         Ok(serde_json::json!(ignored).to_string())
@@ -327,7 +326,7 @@ impl BackupRequest {
             parts: Vec::new(),
             name: None,
             reason: Reason::Manual,
-            ignore: Vec::new(),
+            more: Map::new(),
             lock: false,
         }
     }

@@ -220,7 +220,7 @@ fn done(row: &MadeRow) -> AskedBackup {
         id: backup.id.clone(),
         stage: Stage::Done,
         name: backup.name.clone(),
-        ignore: order.map(|order| order.ignore).unwrap_or_default(),
+        ignore: order.map(|order| order.added()).unwrap_or_default(),
         created_ms: backup.created,
         completed_ms: Some(backup.created + (backup.seconds * 1000.0) as i64),
         job: backup.job.clone(),
@@ -238,10 +238,10 @@ fn unmade_of(job: &JobRow) -> Option<AskedBackup> {
         _ => return None,
     };
     Some(AskedBackup {
+        ignore: order.added(),
         id: order.backup,
         stage,
         name: order.name.unwrap_or_default(),
-        ignore: order.ignore,
         created_ms: job.created,
         completed_ms: job.ended,
         job: Some(job.id.clone()),

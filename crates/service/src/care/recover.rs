@@ -32,6 +32,16 @@ pub struct Recovered {
     pub damaged: Vec<DamagedBackup>,
     /// Of sources that had none.
     pub policies: Vec<RecoveredPolicy>,
+    /// Secrets that are in no backup and must be entered again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<LostSecrets>,
+}
+
+/// The secret settings that a recovered source lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LostSecrets {
+    pub source: String,
+    pub settings: Vec<String>,
 }
 
 /// A snapshot that cannot be read.

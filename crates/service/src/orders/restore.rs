@@ -1,19 +1,10 @@
 //! What a job that restores is to do.
 
-use std::path::PathBuf;
-
 use model::{Kind, Problem};
 use serde::{Deserialize, Serialize};
 use sources::Wanted;
 
-/// Where a restore goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Target {
-    /// A source, by id.
-    Source(String),
-    /// A folder, into which the backup is unpacked.
-    Dir(PathBuf),
-}
+use crate::orders::target::Target;
 
 /// What is stored with the job, so that any process can go on with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

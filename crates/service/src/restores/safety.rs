@@ -15,7 +15,6 @@ use sources::Wanted;
 
 use super::aim::insides;
 use super::perform::Run;
-use super::place;
 use super::unsaved::{check_no_loss, named, not_saved};
 use crate::Service;
 use crate::backups::{Loss, Making, TreeOf, by_source};
@@ -46,16 +45,15 @@ impl Safety {
 impl Service {
     /// The hidden source that stands for a folder which was restored into.
     async fn dir_source(&self, target: &Target) -> Result<SourceRow> {
-        let (name, Target::Dir(dir)) = (place(target), target) else {
+        let (name, Some(directory)) = (target.text(), target.directory()) else {
             return Err(Problem::internal("not a folder"));
         };
-        // Whatever lies there may be overwritten, also what an ignore file in it names.
-        let settings = serde_json::json!({ "paths": [dir], "ignore_files": false });
+        let (kind, settings) = directory.as_source();
         if let Some(row) = self.catalog.source_named(&name).await? {
             let settings = settings.to_string();
             return Ok(SourceRow { settings, ..row });
         }
-        self.insert_source(&name, "folder", &settings, true).await
+        self.insert_source(&name, kind, &settings, true).await
     }
 }
 

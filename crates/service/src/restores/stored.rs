@@ -24,10 +24,7 @@ impl Service {
             other => other?,
         };
         self.may(Permission::See, Some(&backup.source)).await?;
-        let target = match plan.target.strip_prefix("dir:") {
-            Some(dir) => Target::Dir(PathBuf::from(dir)),
-            None => Target::Source(plan.target.clone()),
-        };
+        let target = Target::of_text(&plan.target);
         Ok((plan, target))
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use catalog::schedules::{Firing, ScheduleRow};
 use catalog::sources::SourceRow;
-use model::{Marks, Permission, Policy, Reason, Result, Schedule};
+use model::{Marks, Permission, Policy, Result, Schedule};
 use serde::Serialize;
 
 use crate::Service;
@@ -153,15 +153,11 @@ impl Service {
             self.catalog.delete_schedule(&row.name).await?;
             return Ok(None);
         }
-        let order = Order::Backup(BackupOrder {
-            backup: self.new_backup_id()?,
-            ignore: Vec::new(),
-            lock: false,
-            source: source.id.clone(),
-            parts: policy.parts.clone(),
-            name: None,
-            reason: Reason::Scheduled,
-        });
+        let order = Order::Backup(BackupOrder::scheduled(
+            self.new_backup_id()?,
+            source.id.clone(),
+            policy.parts.clone(),
+        ));
         let is_going_on = !self.catalog.open_jobs("backup", &source.id).await?.is_empty();
         let job = if is_going_on {
             tracing::warn!(

@@ -1,14 +1,15 @@
 //! The things that are protected: add, list, change, check, remove.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use catalog::paging::Within;
 use catalog::sources::SourceRow;
 use model::{Permission, Problem, Relation, Result, SourceId};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Service;
+use crate::sources::sealed::{shown, told};
 
 /// More ids with one end are nobody's accident.
 const ALIKE: i64 = 20;
@@ -28,7 +29,7 @@ pub(crate) fn view(row: &SourceRow) -> SourceView {
         id: row.id.clone(),
         name: row.name.clone(),
         kind: row.kind.clone(),
-        settings: serde_json::from_str(&row.settings).unwrap_or(Value::Null),
+        settings: shown(&row.settings),
         created: row.created,
     }
 }
@@ -62,12 +63,12 @@ impl Service {
         settings: &Value,
         hidden: bool,
     ) -> Result<SourceRow> {
-        sources::open(kind, settings, &self.forbidden())?;
+        let id = SourceId::new(&self.options.clock, &self.options.random)?.to_string();
         let row = SourceRow {
-            id: SourceId::new(&self.options.clock, &self.options.random)?.to_string(),
+            settings: self.checked_settings(kind, &id, settings)?,
+            id,
             name: name.to_owned(),
             kind: kind.to_owned(),
-            settings: settings.to_string(),
             policy: "{}".to_owned(),
             node: self.options.node.clone(),
             created: self.now_ms(),
@@ -134,19 +135,10 @@ impl Service {
             check_name(name)?;
             name.clone_into(&mut row.name);
         }
-        let mut settings: Value = serde_json::from_str(&row.settings).map_err(|_| {
-            Problem::damaged(format!(
-                "the settings of “{}” in the catalog are malformed",
-                row.name
-            ))
-        })?;
-        if let (Some(settings), Some(changes)) = (settings.as_object_mut(), changes.as_object()) {
-            settings.extend(changes.clone());
-        }
-        sources::open(&row.kind, &settings, &self.forbidden())?;
-        row.settings = settings.to_string();
+        row.settings = self.edited_settings(&row, changes)?;
         self.catalog.update_source(&row).await?;
-        self.audit("source.edit", &row.name, &changes.to_string()).await?;
+        let told = told(self.kinds().get(&row.kind)?.description(), changes);
+        self.audit("source.edit", &row.name, &told.to_string()).await?;
         Ok(view(&row))
     }
 
@@ -158,31 +150,6 @@ impl Service {
         self.catalog.delete_source(&row.id).await?;
         self.audit("source.remove", &row.name, "").await?;
         Ok(view(&row))
-    }
-
-    pub(crate) fn open_source(&self, row: &SourceRow) -> Result<Box<dyn sources::Source>> {
-        self.open_source_without(row, &[])
-    }
-
-    /// The source, with more patterns of what is left out.
-    pub(crate) fn open_source_without(
-        &self,
-        row: &SourceRow,
-        ignore: &[String],
-    ) -> Result<Box<dyn sources::Source>> {
-        let mut settings: Value = serde_json::from_str(&row.settings).map_err(|_| {
-            Problem::damaged(format!(
-                "the settings of “{}” in the catalog are malformed",
-                row.name
-            ))
-        })?;
-        if !ignore.is_empty() {
-            let mut patterns: Vec<String> =
-                serde_json::from_value(settings["ignore"].take()).unwrap_or_default();
-            patterns.extend_from_slice(ignore);
-            settings["ignore"] = json!(patterns);
-        }
-        sources::open(&row.kind, &settings, &self.forbidden())
     }
 
     /// The source of this name, or one made just now for the folder at this path.
@@ -205,28 +172,33 @@ impl Service {
             .canonicalize()
             .map_err(|error| Problem::io(format!("cannot resolve {wanted}"), error))?;
         let rows = self.catalog.list_sources().await?;
+        let found = self
+            .kinds()
+            .iter()
+            .find_map(|kind| Some((kind.description().kind, kind.at_path(&path)?)));
+        let Some((kind, settings)) = found else {
+            return Err(missing);
+        };
         if let Some(row) = rows
             .iter()
-            .find(|row| row.kind == "folder" && is_just(row, &path))
+            .find(|row| row.kind == kind && is_just(row, &settings))
         {
             return Ok(view(row));
         }
         let plain = path
             .file_name()
-            .map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned());
+            .map_or_else(|| kind.to_owned(), |name| name.to_string_lossy().into_owned());
         let numbered = (2..).map(|number| format!("{plain}-{number}"));
         let free = std::iter::once(plain.clone())
             .chain(numbered)
             .find(|name| !rows.iter().any(|row| row.name == *name));
-        self.add_source(&free.unwrap_or(plain), "folder", &json!({ "paths": [path] }))
-            .await
+        self.add_source(&free.unwrap_or(plain), kind, &settings).await
     }
 }
 
-/// Does the source have this path and no other?
-fn is_just(row: &SourceRow, path: &Path) -> bool {
-    let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
-    let paths: Vec<PathBuf> =
-        serde_json::from_value(settings.get("paths").cloned().unwrap_or_default()).unwrap_or_default();
-    paths == [path]
+/// Does the source have these settings, whatever else is set of it?
+fn is_just(row: &SourceRow, wanted: &Value) -> bool {
+    let settings = shown(&row.settings);
+    let mut wanted = wanted.as_object().into_iter().flatten();
+    wanted.all(|(key, value)| settings.get(key) == Some(value))
 }

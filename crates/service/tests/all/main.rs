@@ -24,6 +24,7 @@ mod pages;
 mod people;
 mod scene;
 mod schedule;
+mod settings;
 mod tokens;
 mod upload_jobs;
 mod uploads;

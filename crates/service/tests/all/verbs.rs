@@ -245,6 +245,10 @@ const PLAIN: &str = "tells how the instance is set up and nothing that is in it"
 /// Verbs that ask for nothing, and why.
 pub(crate) const UNASKED: &[(&str, &str)] = &[
     (
+        "kinds",
+        "what kinds of sources this program knows says nothing of anybody",
+    ),
+    (
         "follow_link",
         "a link was made for somebody who was allowed, and it expires",
     ),

@@ -1,12 +1,14 @@
 //! The service behind the items: gives ids, demands order, takes its time, breaks when told to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Clock, Lapse};
 use serde::{Deserialize, Serialize};
 
+use super::kept;
 use crate::FakeClock;
 
 /// Calls that are answered in a window.
@@ -57,13 +59,15 @@ pub enum Answer {
 pub struct World {
     state: Arc<Mutex<State>>,
     clock: FakeClock,
+    /// Where it lies between the processes that visit it.
+    file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    items: BTreeMap<u64, Item>,
-    last_id: u64,
-    locked: bool,
+pub(super) struct State {
+    pub(super) items: BTreeMap<u64, Item>,
+    pub(super) last_id: u64,
+    pub(super) locked: bool,
     gone: bool,
     unreadable: BTreeSet<String>,
     refused: BTreeSet<String>,
@@ -79,8 +83,24 @@ impl World {
         let world = World {
             state: Arc::default(),
             clock: FakeClock::new(),
+            file: None,
         };
         world.state().last_id = NEXT_WORLD.fetch_add(IDS_OF_A_WORLD, SeqCst);
+        world
+    }
+
+    /// A world that outlives the process: it lies in this file, and is made there when there is none.
+    pub fn in_file(file: &Path) -> Self {
+        let world = World {
+            file: Some(file.to_path_buf()),
+            ..World::new()
+        };
+        let mut state = world.state();
+        if !file.exists() {
+            kept::save(file, &state);
+        }
+        kept::load(file, &mut state);
+        drop(state);
         world
     }
 
@@ -92,6 +112,9 @@ impl World {
     /// A call that takes its place in the window.
     fn called(&self) -> Result<MutexGuard<'_, State>, Answer> {
         let (mut state, now) = (self.state(), self.clock.now_ms());
+        if let Some(file) = &self.file {
+            kept::load(file, &mut state).ok_or(Answer::Gone)?;
+        }
         if now - state.window >= WINDOW.ms() {
             (state.window, state.calls) = (now, 0);
         }
@@ -106,14 +129,18 @@ impl World {
         let mut state = self.called()?;
         let number = state.effects;
         state.effects += 1;
-        match state.breach {
+        let answer = match state.breach {
             Some((at, false)) if at == number => Err(Answer::Broken),
             Some((at, true)) if at == number => {
                 act(&mut state)?;
                 Err(Answer::Broken)
             }
             _ => act(&mut state),
+        };
+        if let Some(file) = &self.file {
+            kept::save(file, &state).ok_or(Answer::Broken)?;
         }
+        answer
     }
 
     /// Items of a part with ids above one, in ascending order.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::kinds::Given;
+
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
     /// Name or id of a source, or the path of a folder
@@ -14,9 +16,8 @@ pub(crate) struct Backup {
     /// Name of the backup
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Leave out of this backup what matches this pattern (.gitignore syntax); repeatable
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) given: Given,
     /// Lock it, so that nothing deletes it
     #[arg(long)]
     pub(crate) lock: bool,

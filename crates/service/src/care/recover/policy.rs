@@ -4,13 +4,15 @@
 //! from which the backups come may still be running, and two of them would thin out one repository. Hooks and notices are not in a
 //! manifest, since commands and addresses may hold secrets and archives carry manifests out; that there were some is said.
 
+use crate::sources::lost_secrets;
 use catalog::sources::SourceRow;
 use model::{Manifest, ManifestSource, Policy, Problem, Result, Schedule};
 use serde::Serialize;
 
-use super::Recovered;
+use super::{LostSecrets, Recovered};
 use crate::Service;
 use crate::instance::policy_of;
+use crate::orders::Target;
 
 /// What a source has before anybody has said anything.
 const NONE: &str = "{}";
@@ -82,6 +84,13 @@ impl Service {
                     ..self.row_of_source(source, created).await?
                 };
                 self.catalog.add_source(&row).await?;
+                let lost = lost_secrets(&row.settings);
+                if !lost.is_empty() {
+                    recovered.secrets.push(LostSecrets {
+                        source: row.name,
+                        settings: lost,
+                    });
+                }
                 recovered.sources += 1;
             }
             (Some(row), Some(policy)) => self.catalog.update_source(&SourceRow { policy, ..row }).await?,
@@ -100,14 +109,14 @@ impl Service {
             source.name.clone()
         };
         Ok(SourceRow {
-            id,
             name,
             kind: source.kind.clone(),
-            settings: source.settings.to_string(),
+            settings: self.found_settings(&source.kind, &id, &source.settings)?,
             policy: NONE.to_owned(),
             node: self.options.node.clone(),
+            id,
             created,
-            hidden: i64::from(source.name.starts_with("dir:")),
+            hidden: i64::from(Target::is_name_of_dir(&source.name)),
         })
     }
 
