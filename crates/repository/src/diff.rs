@@ -58,7 +58,8 @@ impl Tree {
             match next {
                 Next::Removed(entry) => whole(self, entry, &mut |entry| report(Change::Removed(entry)))?,
                 Next::Added(entry) => whole(other, entry, &mut |entry| report(Change::Added(entry)))?,
-                Next::Both(before, after) => {
+                Next::Both(both) => {
+                    let (before, after) = *both;
                     let path = before.path.clone();
                     if pair(self, other, before, after, report)? {
                         open.push(Level::new(self.list(&path)?, other.list(&path)?));
@@ -79,7 +80,7 @@ struct Level {
 enum Next {
     Removed(Entry),
     Added(Entry),
-    Both(Entry, Entry),
+    Both(Box<(Entry, Entry)>),
 }
 
 impl Level {
@@ -104,7 +105,7 @@ impl Iterator for Level {
         match order {
             Ordering::Less => self.left.next().map(Next::Removed),
             Ordering::Greater => self.right.next().map(Next::Added),
-            Ordering::Equal => Some(Next::Both(self.left.next()?, self.right.next()?)),
+            Ordering::Equal => Some(Next::Both(Box::new((self.left.next()?, self.right.next()?)))),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use catalog::Catalog;
+use catalog::seal::Sealer;
 use model::{
     BackupId, Cancel, Clock, Problem, Progress, Random, Result, SystemClock, SystemRandom, WorkerId, Zone,
 };
@@ -17,7 +18,7 @@ use repository::{Patience, Repository};
 use sources::Context;
 use tokio::sync::Semaphore;
 
-use crate::instance::{Alive, Caller, Place};
+use crate::instance::{Alive, Caller, Place, write_private};
 use crate::repositories::Main;
 
 /// So long what is queued or scheduled waits for a lock on the repository, when nobody says otherwise.
@@ -254,6 +255,32 @@ impl Service {
             now_ms: self.now_ms(),
             job: job.to_owned(),
             ..Context::default()
+        }
+    }
+
+    /// Seals with the key of the instance.
+    pub(crate) fn sealer(&self) -> Result<Sealer> {
+        Sealer::new(&self.instance_key()?)
+    }
+
+    /// The key that was configured, or one in the data directory that is made when there is none.
+    pub(crate) fn instance_key(&self) -> Result<String> {
+        if let Some(key) = &self.options.secret_key {
+            return Ok(key.clone());
+        }
+        let path = self.place.catalog_key();
+        if let Some(key) = outbound::read_private(&path)? {
+            return Ok(key);
+        }
+        let mut bytes = [0; 32];
+        self.options.random.fill(&mut bytes)?;
+        let written = write_private(&path, format!("{}\n", hex::encode(bytes)).as_bytes());
+        // Another process may have been quicker: then its key counts.
+        match outbound::read_private(&path)? {
+            Some(key) => Ok(key),
+            None => Err(written
+                .err()
+                .unwrap_or_else(|| Problem::internal("a key that was just written is gone"))),
         }
     }
 

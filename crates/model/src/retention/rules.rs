@@ -130,13 +130,17 @@ struct Walk {
     /// `daily`, or `daily within 7d`
     words: String,
     kept: u32,
+    /// The last place is taken by what is kept only because nothing older is good.
+    has_oldest: bool,
     before: Option<Period>,
 }
 
 impl Walk {
     /// What is not good is looked at and takes no place.
     fn keeps(&mut self, held: &Held, place: usize, is_oldest: bool, terms: &Terms<'_>) -> Option<String> {
-        if self.kept >= self.most.0 || self.after.is_some_and(|after| held.created <= after) {
+        // The oldest good one keeps its place only until an older one is as good: that place is free for what is not.
+        let kept = self.kept - u32::from(!held.good && self.has_oldest);
+        if kept >= self.most.0 || self.after.is_some_and(|after| held.created <= after) {
             return None;
         }
         let period = self.unit.period(held, place, terms);
@@ -149,6 +153,7 @@ impl Walk {
         }
         self.before = Some(period);
         self.kept += 1;
+        self.has_oldest = !is_new;
         Some(self.why(is_new))
     }
 
@@ -213,6 +218,7 @@ impl Retention {
             after,
             words,
             kept: 0,
+            has_oldest: false,
             before: None,
         };
         let by_count = counts

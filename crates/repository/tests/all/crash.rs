@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Cancel, Kind, Progress, Result};
 use repository::storage::{Class, Fault, Faulty, Memory, Storage};
-use repository::{Level, Repository};
+use repository::{Level, Options, Repository};
 
 use crate::sample::{self, Files, all_snapshots_read, create, memory, noise, open, options, read, write};
 
@@ -280,7 +280,12 @@ fn a_file_that_a_crash_has_torn_is_told_and_mended() {
 fn a_prune_without_room_to_write_anew_deletes_first_what_needs_no_writing() {
     let storage = Arc::new(Memory::new());
     let dynamic: Arc<dyn Storage> = storage.clone();
-    let repository = create(&dynamic);
+    // One after another, so that it is certain which files share a pack.
+    let one_by_one = Options {
+        threads: 1,
+        ..options()
+    };
+    let repository = Repository::create(dynamic, sample::PASSWORD, one_by_one).unwrap();
     let part: Files = small_files(1).into_iter().step_by(2).collect();
     let gone = [
         write(&repository, None, &small_files(1), 1).unwrap().id,

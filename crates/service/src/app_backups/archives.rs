@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
+use archive::{self, Format};
 use catalog::archives::ArchiveRow;
 use catalog::sources::SourceRow;
 use model::{Cancel, Kind, Permission, Problem, Progress, Result};
@@ -25,7 +26,6 @@ use sources::Context;
 
 use crate::Service;
 use crate::backups::BackupView;
-use archive::{self, Format};
 
 const ENDING: &str = ".tar.gz";
 /// Of files that are still being written.

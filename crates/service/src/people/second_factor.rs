@@ -4,13 +4,11 @@
 //! changes his second factor types his password again; who lost it asks an administrator.
 
 use catalog::people::PersonRow;
-use catalog::seal::Sealer;
 use model::{Kind, Permission, Problem, Result};
 use serde::Serialize;
 
 use crate::Service;
 use crate::access::Tried;
-use crate::instance::write_private;
 use crate::people::totp::{SECRET, address, base32, step_of};
 
 /// What an authenticator has to be told.
@@ -33,32 +31,6 @@ fn place(person: &str) -> String {
 }
 
 impl Service {
-    /// Seals with the key of the instance.
-    pub(crate) fn sealer(&self) -> Result<Sealer> {
-        Sealer::new(&self.instance_key()?)
-    }
-
-    /// The key that was configured, or one in the data directory that is made when there is none.
-    pub(crate) fn instance_key(&self) -> Result<String> {
-        if let Some(key) = &self.options.secret_key {
-            return Ok(key.clone());
-        }
-        let path = self.place.catalog_key();
-        if let Some(key) = outbound::read_private(&path)? {
-            return Ok(key);
-        }
-        let mut bytes = [0; 32];
-        self.options.random.fill(&mut bytes)?;
-        let written = write_private(&path, format!("{}\n", hex::encode(bytes)).as_bytes());
-        // Another process may have been quicker: then its key counts.
-        match outbound::read_private(&path)? {
-            Some(key) => Ok(key),
-            None => Err(written
-                .err()
-                .unwrap_or_else(|| Problem::internal("a key that was just written is gone"))),
-        }
-    }
-
     fn open_totp(&self, person: &PersonRow, sealed: &str) -> Result<Vec<u8>> {
         let opened = self.sealer()?.open(sealed, &place(&person.id))?;
         hex::decode(opened.as_bytes()).map_err(|_| Problem::damaged("a sealed secret is malformed"))

@@ -4,7 +4,6 @@
 //! from which the backups come may still be running, and two of them would thin out one repository. Hooks and notices are not in a
 //! manifest, since commands and addresses may hold secrets and archives carry manifests out; that there were some is said.
 
-use crate::sources::lost_secrets;
 use catalog::sources::SourceRow;
 use model::{Manifest, ManifestSource, Policy, Problem, Result, Schedule};
 use serde::Serialize;
@@ -13,6 +12,7 @@ use super::{LostSecrets, Recovered};
 use crate::Service;
 use crate::instance::policy_of;
 use crate::orders::Target;
+use crate::sources::lost_secrets;
 
 /// What a source has before anybody has said anything.
 const NONE: &str = "{}";
