@@ -24,6 +24,7 @@ mod sources;
 mod tags;
 mod tokens;
 mod uploads;
+mod work;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: Arguments, kinds: Kinds, output: Output) -> Result<
         .build();
     let runtime = runtime.map_err(|error| Problem::io("cannot start threads", error))?;
     let done = runtime.block_on(async {
-        signals::listen(output)?;
+        signals::listen(move |text| output.say(text))?;
         dispatch(arguments, &configuration, output).await
     });
     // Nobody waits any more for what may still hang on a network.

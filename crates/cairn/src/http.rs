@@ -12,6 +12,7 @@ mod cookies;
 mod door;
 mod download;
 mod guests;
+mod limit;
 mod patience;
 pub(crate) mod ranges;
 mod rates;
@@ -81,7 +82,7 @@ fn router(door: Door, routes: Routes) -> Router {
         .merge(routes.long)
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)
-        .layer(from_fn_with_state(door.clone(), rates::limit))
+        .layer(from_fn_with_state(door.clone(), limit::limit))
         .layer(from_fn_with_state(door.clone(), patiently))
         .with_state(door);
     if base.is_empty() {

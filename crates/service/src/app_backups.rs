@@ -5,6 +5,7 @@
 //! Rules: all of this is for administrators (`Permission::AppBackups`), and asks like every other verb for what it does as well.
 
 mod archives;
+mod paths;
 mod settings;
 
 use std::collections::HashMap;

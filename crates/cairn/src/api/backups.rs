@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::pages::{self, Page};
 use super::plans::{PlanDocument, plan_document};
+use super::work::{Queued, WhenGone};
 use crate::http::{At, Door, Fields, Queried, Who, Wrong};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
@@ -63,21 +64,6 @@ struct NewBackup {
     /// No retention deletes it.
     #[serde(default)]
     lock: bool,
-}
-
-/// What was asked for.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Queued {
-    pub(super) job: String,
-    /// The id that the backup will have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) backup: Option<String>,
-}
-
-impl Queued {
-    pub(super) fn job(job: String) -> (StatusCode, Json<Queued>) {
-        (StatusCode::ACCEPTED, Json(Queued { job, backup: None }))
-    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -293,7 +279,7 @@ async fn plan_restore(
         typed: None,
     };
     let cancel = Cancel::new();
-    let gone = super::plans::WhenGone(cancel.clone());
+    let gone = WhenGone(cancel.clone());
     let (plan, target) = service.plan_restore(&request, &Progress::new(), &cancel).await?;
     drop(gone);
     Ok((

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::plans::WhenGone;
+use super::work::WhenGone;
 use crate::http::ranges::{self, Part};
 use crate::http::{At, Door, Queried, Who, Wrong, attachment, problem_with, stream};
 

@@ -9,9 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::backups::Queued;
 use super::pages::{self, Page};
-use super::plans::{PlanDocument, WhenGone, plan_document};
+use super::plans::{PlanDocument, plan_document};
+use super::work::Queued;
+use super::work::WhenGone;
 use crate::http::{At, Door, Queried, Who, Wrong};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {

@@ -2,29 +2,20 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use model::{Cancel, Counts, Plan};
+use model::{Counts, Plan};
 use serde::{Deserialize, Serialize};
 use service::{Service, Target};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::backups::Queued;
+use super::work::Queued;
 use crate::http::{At, Door, Fields, Who, Wrong};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
         .routes(routes!(show_plan))
         .routes(routes!(run_plan))
-}
-
-/// Ends the work when whoever asked has gone away.
-pub(super) struct WhenGone(pub(super) Cancel);
-
-impl Drop for WhenGone {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 /// What a restore would do.

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::backups::Queued;
+use super::work::Queued;
 use crate::http::{At, Door, Queried, Who, Wrong, upload};
 
 pub(super) fn streams() -> OpenApiRouter<Door> {

@@ -9,8 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use model::{Cancel, Problem, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::output::Output;
-
 const INTERRUPTED: i32 = 130;
 
 /// What the listener has to know when a signal comes.
@@ -31,7 +29,7 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 /// Listens from now on, until the process ends.
-pub(super) fn listen(output: Output) -> Result<()> {
+pub(super) fn listen(say: impl Fn(&str) + Send + 'static) -> Result<()> {
     let problem = |error| Problem::io("cannot listen for signals", error);
     let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
@@ -41,19 +39,19 @@ pub(super) fn listen(output: Output) -> Result<()> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            hear(output);
+            hear(&say);
         }
     });
     Ok(())
 }
 
-fn hear(output: Output) {
+fn hear(say: &impl Fn(&str)) {
     let mut state = state();
     match state.hear() {
-        Some(says) => output.say(says),
+        Some(says) => say(says),
         None => {
             if state.asks {
-                output.say("\ninterrupted; nothing was changed");
+                say("\ninterrupted; nothing was changed");
             }
             std::process::exit(INTERRUPTED)
         }

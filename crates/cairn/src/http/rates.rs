@@ -7,18 +7,10 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::Response;
-use model::{Kind, PersonId, Problem};
-
-use super::answer::problem_json;
-use super::door::{Door, Who};
-use super::guests::place;
+use model::PersonId;
 
 const WINDOW_MS: i64 = 60_000;
 /// Shelves, and how many keys stand on each.
@@ -26,7 +18,7 @@ const SHELVES: usize = 8_192;
 const WIDTH: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key {
+pub(super) enum Key {
     Person(PersonId),
     Address(IpAddr),
 }
@@ -43,13 +35,13 @@ pub(crate) struct Rates {
     seen: Mutex<Vec<[Option<Seen>; WIDTH]>>,
     hasher: RandomState,
     /// 0: no limit.
-    most: u32,
+    pub(super) most: u32,
 }
 
 /// What is left of the window.
-struct Left {
-    remaining: Option<u32>,
-    seconds: i64,
+pub(super) struct Left {
+    pub(super) remaining: Option<u32>,
+    pub(super) seconds: i64,
 }
 
 impl Rates {
@@ -62,7 +54,7 @@ impl Rates {
         }
     }
 
-    fn count(&self, key: Key, now_ms: i64) -> Left {
+    pub(super) fn count(&self, key: Key, now_ms: i64) -> Left {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let at = usize::try_from(self.hasher.hash_one(key) % SHELVES as u64).unwrap_or(0);
         let is_now = |seen: &Seen| (0..WINDOW_MS).contains(&(now_ms - seen.begin_ms));
@@ -98,41 +90,6 @@ fn place_on(shelf: &[Option<Seen>; WIDTH], key: Key, is_now: impl Fn(&Seen) -> b
     };
     let costs = shelf.iter().map(cost).enumerate();
     costs.min_by_key(|(_, cost)| *cost).map_or(0, |(at, _)| at)
-}
-
-pub(super) async fn limit(
-    State(door): State<Door>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if door.rates().most == 0 || matches!(request.uri().path(), "/healthz" | "/readyz") {
-        return next.run(request).await;
-    }
-    let (mut parts, body) = request.into_parts();
-    let key = match Who::identify(&mut parts, &door).await {
-        Some(person) => Key::Person(person),
-        None => Key::Address(place(door.address_of(&parts.headers, from))),
-    };
-    let request = Request::from_parts(parts, body);
-    let left = door.rates().count(key, door.service().now_ms());
-    let mut answer = match left.remaining {
-        Some(_) => next.run(request).await,
-        None => {
-            let problem = Problem::new(Kind::TooMany, "too many requests in this minute")
-                .hint(format!("try again in {} seconds", left.seconds));
-            let mut answer = problem_json(&problem);
-            answer
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(left.seconds));
-            answer
-        }
-    };
-    let headers = answer.headers_mut();
-    headers.insert("x-ratelimit-limit", HeaderValue::from(door.rates().most));
-    let remaining = left.remaining.unwrap_or(0);
-    headers.insert("x-ratelimit-remaining", HeaderValue::from(remaining));
-    answer
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ impl Service {
         backup: &BackupView,
         cancel: &Cancel,
     ) -> Result<()> {
-        let captured = super::settings::paths_of(source);
+        let captured = super::paths::paths_of(source);
         check_place(self, Path::new(place), &captured)?;
         self.check_room()?;
         let cx = Context {

@@ -17,11 +17,9 @@ use serde_json::{Value, json};
 use sources::Context;
 
 use super::archives;
+use super::paths::{FOLDER, paths_of};
 use crate::Service;
 use crate::instance::policy_of;
-
-/// The kind of source whose folders can be set here.
-const FOLDER: &str = "folder";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSettings {
@@ -79,14 +77,6 @@ fn holds_recordings(part: &str) -> bool {
         .strip_prefix("recordings")
         .map(|rest| rest.trim_start_matches('-'));
     number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-pub(super) fn paths_of(row: &SourceRow) -> Vec<String> {
-    let settings: Value = serde_json::from_str(&row.settings).unwrap_or_default();
-    if row.kind != FOLDER {
-        return Vec::new();
-    }
-    serde_json::from_value(settings["paths"].clone()).unwrap_or_default()
 }
 
 impl AppSettings {
