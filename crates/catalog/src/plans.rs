@@ -1,4 +1,7 @@
 //! Table `plans`: restore plans, as they were shown.
+//!
+//! Rules: a plan is *used* from the moment at which a restore of it is asked for. One that is not goes when it expires, and of one target
+//! only the newest few are kept: a plan may be large, and anybody who may restore may ask for any number of them.
 
 use model::Result;
 use sqlx::FromRow;
@@ -15,8 +18,11 @@ pub struct PlanRow {
     pub document: String,
 }
 
-const INSERT: &str =
-    "INSERT INTO plans (id, hash, target, created, expires, document) VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT: &str = "INSERT INTO plans (id, hash, target, created, expires, document, used) VALUES ($1, $2, $3, $4, $5, $6, 0)";
+const USE: &str = "UPDATE plans SET used = 1 WHERE id = $1";
+const DELETE_UNUSED: &str = "DELETE FROM plans WHERE used = 0 AND expires < $1";
+const DELETE_SUPERFLUOUS: &str = "DELETE FROM plans WHERE target = $1 AND used = 0 AND id NOT IN \
+    (SELECT id FROM plans WHERE target = $1 AND used = 0 ORDER BY created DESC, id DESC LIMIT $2)";
 const GET: &str = "SELECT id, hash, target, created, expires, document FROM plans WHERE id = $1";
 const FIND: &str = "SELECT id, hash, target, created, expires, document FROM plans WHERE hash LIKE $1 AND expires > $2 ORDER BY created DESC";
 const DELETE_EXPIRED: &str = "DELETE FROM plans WHERE expires < $1 \
@@ -24,12 +30,19 @@ const DELETE_EXPIRED: &str = "DELETE FROM plans WHERE expires < $1 \
 
 pub(crate) const ALL: &[(&str, &str)] = &[
     ("plans::INSERT", INSERT),
+    ("plans::USE", USE),
+    ("plans::DELETE_UNUSED", DELETE_UNUSED),
+    ("plans::DELETE_SUPERFLUOUS", DELETE_SUPERFLUOUS),
     ("plans::GET", GET),
     ("plans::FIND", FIND),
     ("plans::DELETE_EXPIRED", DELETE_EXPIRED),
 ];
 
+/// Plans of one target that nobody has carried out.
+pub const MOST_UNUSED: i64 = 5;
+
 impl Catalog {
+    /// Remembers a plan; older ones of its target that nobody has carried out go when there are too many.
     pub async fn add_plan(&self, row: &PlanRow) -> Result<()> {
         let query = sqlx::query(INSERT)
             .bind(&row.id)
@@ -41,8 +54,35 @@ impl Catalog {
             .bind(&row.document)
             .execute(&self.write)
             .await
+            .map_err(problems::of("remember a plan"))?;
+        let query = sqlx::query(DELETE_SUPERFLUOUS)
+            .bind(&row.target)
+            .bind(MOST_UNUSED);
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("forget old plans"))
+    }
+
+    /// From now on it belongs to a restore.
+    pub async fn use_plan(&self, id: &str) -> Result<()> {
+        let query = sqlx::query(USE).bind(id);
+        query
+            .execute(&self.write)
+            .await
             .map(|_| ())
             .map_err(problems::of("remember a plan"))
+    }
+
+    /// Forgets those that expired before anybody carried them out.
+    pub async fn delete_unused_plans(&self, now_ms: i64) -> Result<()> {
+        let query = sqlx::query(DELETE_UNUSED).bind(now_ms);
+        query
+            .execute(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(problems::of("forget old plans"))
     }
 
     pub async fn plan(&self, id: &str) -> Result<Option<PlanRow>> {

@@ -255,6 +255,7 @@ impl Service {
             unsaved::check_no_loss(&plan.draft)?;
         }
         let gated = self.check_gates(request, plan, target).await?;
+        self.catalog.use_plan(&plan.id).await?;
         let order = Order::Restore(RestoreOrder {
             plan: plan.id.clone(),
             snapshot: backup.snapshot,

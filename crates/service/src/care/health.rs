@@ -100,6 +100,7 @@ impl Service {
         self.schedule_care().await?;
         // An interrupted restore may still be resumed with its plan.
         self.catalog.delete_expired_plans(now - 30 * DAY_MS).await?;
+        self.catalog.delete_unused_plans(now).await?;
         self.catalog.delete_given_up(now - 30 * DAY_MS).await?;
         self.forget_who_left(now).await?;
         self.catalog.delete_old_answers(now - DAY_MS).await?;

@@ -223,7 +223,14 @@ impl Run<'_> {
         draft.unsaved.extend(lost);
         let hash = draft.hash(&plan.backup, &plan.target, plan.mode, &plan.parts);
         let changed = Plan { hash, ..plan.clone() };
-        self.service.store_plan(changed, draft).await.map(Some)
+        self.instead(changed, draft).await.map(Some)
+    }
+
+    /// A plan that takes the place of the one that was agreed to.
+    async fn instead(&self, plan: Plan, draft: Draft) -> Result<Plan> {
+        let plan = self.service.store_plan(plan, draft).await?;
+        self.service.catalog.use_plan(&plan.id).await?;
+        Ok(plan)
     }
 
     /// For each item of the plan: is what it would touch missing in the safety backup, and why?
@@ -273,7 +280,7 @@ impl Run<'_> {
                 )
                 .await;
             let changed = Plan { hash, ..plan.clone() };
-            return self.service.store_plan(changed, draft).await.map(Some);
+            return self.instead(changed, draft).await.map(Some);
         }
         Err(Problem::new(
             Kind::Drifted,

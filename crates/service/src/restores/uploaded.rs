@@ -99,6 +99,7 @@ impl Service {
             typed: None,
         };
         let (plan, target) = self.plan_restore(&request, progress, cancel).await?;
+        self.catalog.use_plan(&plan.id).await?;
         // Who sends an archive to be restored means it.
         let request = RestoreRequest {
             typed: self.word_to_type(&plan, &target).await?,
