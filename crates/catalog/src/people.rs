@@ -1,7 +1,8 @@
 //! Table `people`: who may come in, with what, and how far.
 //!
 //! Names are unique without regard to case, by `folded`. A password is a hash in PHC form; the secret of the second factor is sealed by the
-//! service. `totp_step` is the last step that was used: a code is taken once.
+//! service. `totp_step` is the last step that was used: a code is taken once. What would leave no administrator who is not disabled, where
+//! there is one, is not done: changes that could are made one after another, and counted before they are kept.
 
 use model::Result;
 use sqlx::FromRow;
@@ -53,6 +54,9 @@ const USE_STEP: &str =
     "UPDATE people SET totp_step = $2 WHERE id = $1 AND (totp_step IS NULL OR totp_step < $2)";
 const SEEN: &str = "UPDATE people SET last_seen = $2 WHERE id = $1";
 const DELETE: &str = "DELETE FROM people WHERE id = $1";
+/// One at a time: whoever writes this row waits for who has written it.
+const TURN: &str = "INSERT INTO settings (name, value) VALUES ('people.turn', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+const ADMINISTRATORS: &str = "SELECT COUNT(*) FROM people WHERE role = 'administrator' AND disabled = 0";
 const TAKE_SETTING: &str = "DELETE FROM settings WHERE name = $1 AND value = $2";
 
 pub(crate) const ALL: &[(&str, &str)] = &[
@@ -66,6 +70,8 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     ("people::USE_STEP", USE_STEP),
     ("people::SEEN", SEEN),
     ("people::DELETE", DELETE),
+    ("people::TURN", TURN),
+    ("people::ADMINISTRATORS", ADMINISTRATORS),
     ("people::TAKE_SETTING", TAKE_SETTING),
 ];
 
@@ -135,15 +141,15 @@ impl Catalog {
             .map_err(problems::of("look a person up"))
     }
 
-    /// Name, role, e-mail, disabled, entitlement.
-    pub async fn update_person(&self, row: &PersonRow) -> Result<()> {
+    /// Name, role, e-mail, disabled, entitlement. False, and nothing is changed, when it would leave no administrator.
+    pub async fn update_person(&self, row: &PersonRow) -> Result<bool> {
         let query = sqlx::query(UPDATE)
             .bind(&row.id)
             .bind(&row.name)
             .bind(&row.folded)
             .bind(&row.role);
         let query = query.bind(&row.email).bind(row.disabled).bind(&row.entitlement);
-        self.change_people(query).await.map(|_| ())
+        self.keeping_an_administrator(query).await
     }
 
     pub async fn set_password(&self, id: &str, hash: Option<&str>) -> Result<()> {
@@ -173,9 +179,28 @@ impl Catalog {
         self.change_people(query).await.map(|_| ())
     }
 
-    /// With tokens, sessions and grants.
-    pub async fn delete_person(&self, id: &str) -> Result<()> {
-        self.change_people(sqlx::query(DELETE).bind(id)).await.map(|_| ())
+    /// With tokens, sessions and grants. False, and nothing is changed, when it would leave no administrator.
+    pub async fn delete_person(&self, id: &str) -> Result<bool> {
+        self.keeping_an_administrator(sqlx::query(DELETE).bind(id)).await
+    }
+
+    async fn keeping_an_administrator(&self, change: Query<'_>) -> Result<bool> {
+        let doing = problems::of("change the people");
+        let mut transaction = self.begin().await.map_err(&doing)?;
+        sqlx::query(TURN)
+            .execute(&mut *transaction)
+            .await
+            .map_err(&doing)?;
+        let count = sqlx::query_scalar(ADMINISTRATORS);
+        let before: i64 = count.fetch_one(&mut *transaction).await.map_err(&doing)?;
+        change.execute(&mut *transaction).await.map_err(&doing)?;
+        let count = sqlx::query_scalar(ADMINISTRATORS);
+        let after: i64 = count.fetch_one(&mut *transaction).await.map_err(&doing)?;
+        if before > 0 && after == 0 {
+            transaction.rollback().await.map_err(&doing)?;
+            return Ok(false);
+        }
+        transaction.commit().await.map(|()| true).map_err(&doing)
     }
 
     async fn change_people(&self, query: Query<'_>) -> Result<u64> {

@@ -101,6 +101,7 @@ impl Service {
     pub async fn reset_totp(&self, wanted: &str) -> Result<()> {
         self.may(Permission::People, None).await?;
         let person = self.person_row(wanted).await?;
+        self.may_touch(&person).await?;
         self.without_totp(&person).await
     }
 

@@ -58,7 +58,12 @@ impl Service {
     }
 
     pub(crate) async fn save_policy(&self, mut row: SourceRow, policy: &Policy) -> Result<()> {
-        let before = policy_of(&row)?.schedule;
+        let before = policy_of(&row)?;
+        if before.hooks != policy.hooks || before.notify != policy.notify {
+            // They run programs, call addresses and read files of this machine.
+            self.may(Permission::Settings, None).await?;
+        }
+        let before = before.schedule;
         let value = serde_json::to_value(policy).map_err(bad_json)?;
         // Read back as the catalog will be read, before it is there.
         Policy::from_json(value.clone())?;

@@ -48,12 +48,27 @@ impl Service {
     pub async fn add_source(&self, name: &str, kind: &str, settings: &Value) -> Result<SourceView> {
         self.may(Permission::CreateSource, None).await?;
         check_name(name)?;
+        self.may_reach(kind, settings).await?;
         let row = self.insert_source(name, kind, settings, false).await?;
         if let Some(person) = self.caller.person_id() {
             self.put_grant(&person.to_string(), &row.id, Relation::Owner)
                 .await?;
         }
         Ok(view(&row))
+    }
+
+    /// What names places of this machine, or runs something on it, is for those who may do that anywhere: owning one source is no way to it.
+    async fn may_reach(&self, kind: &str, settings: &Value) -> Result<()> {
+        let description = self.kinds().get(kind)?.description();
+        let is_named = |name: &str| settings.get(name).is_some();
+        if description
+            .fields
+            .iter()
+            .any(|field| field.reaches_machine && is_named(field.name))
+        {
+            self.may(Permission::Settings, None).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn insert_source(
@@ -135,6 +150,7 @@ impl Service {
             check_name(name)?;
             name.clone_into(&mut row.name);
         }
+        self.may_reach(&row.kind, changes).await?;
         row.settings = self.edited_settings(&row, changes)?;
         self.catalog.update_source(&row).await?;
         let told = told(self.kinds().get(&row.kind)?.description(), changes);

@@ -67,7 +67,7 @@ pub(crate) const OF_SOURCES: &[Row] = rows! {
     "try_channels" [EditPolicy] |s, _x, _c| s.try_channels("world");
     "edit_source" [EditSource] |s, _x, _c| s.edit_source("world", Some("worlds"), &json!({}));
     "remove_source" [RemoveSource] |s, _x, _c| s.remove_source("world");
-    "add_source" [CreateSource] |s, _x, c| async move {
+    "add_source" [CreateSource, Settings] |s, _x, c| async move {
         let folder = c.root.join("elsewhere");
         std::fs::create_dir_all(&folder).unwrap();
         s.add_source("new", "folder", &json!({ "paths": [folder] })).await
