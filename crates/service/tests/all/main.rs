@@ -22,6 +22,7 @@ mod notify_sample;
 mod once;
 mod pages;
 mod people;
+mod rights;
 mod scene;
 mod schedule;
 mod settings;
