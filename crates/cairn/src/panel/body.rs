@@ -37,9 +37,9 @@ impl Fields {
         match self.first(&["name"]) {
             None => Ok(None),
             Some(Value::String(name))
-                if name.len() <= LONGEST_NAME && !name.chars().any(char::is_control) =>
+                if name.trim().chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control) =>
             {
-                Ok(Some(name.clone()).filter(|name| !name.is_empty()))
+                Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty()))
             }
             Some(Value::String(_)) => Err(Refusal::wrong_field(
                 "name",

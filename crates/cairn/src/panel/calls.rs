@@ -82,7 +82,29 @@ impl Client {
     }
 }
 
-fn page(query: &HashMap<String, String>, usual: usize, largest: usize) -> Page {
+/// How the list that is asked for is reached, without the number of its page.
+pub(super) struct Address(String);
+
+impl FromRequestParts<Door> for Address {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Refusal> {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let from = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(nowhere, |ConnectInfo(from)| *from);
+        let base = door.url(&parts.headers, from);
+        let others = parts.uri.query().unwrap_or_default().split('&');
+        let mut query: Vec<&str> = others
+            .filter(|pair| !pair.is_empty() && !pair.starts_with("page="))
+            .collect();
+        query.push("page=");
+        Ok(Address(format!("{base}{}?{}", parts.uri.path(), query.join("&"))))
+    }
+}
+
+fn page(query: &HashMap<String, String>, address: Address, usual: usize, largest: usize) -> Page {
     let number = |name: &str| {
         query
             .get(name)
@@ -92,13 +114,20 @@ fn page(query: &HashMap<String, String>, usual: usize, largest: usize) -> Page {
     Page {
         number: number("page").unwrap_or(1),
         size: number("per_page").unwrap_or(usual).min(largest),
+        address: address.0,
     }
 }
 
-pub(super) async fn servers(client: Client, Query(query): Query<HashMap<String, String>>) -> Answer {
+pub(super) async fn servers(
+    client: Client,
+    address: Address,
+    Query(query): Query<HashMap<String, String>>,
+) -> Answer {
     let mut all = client.0.list_sources().await?;
-    all.retain(|source| client.is_server(source));
-    let page = page(&query, LARGEST_PAGE, LARGEST_LIST);
+    let wanted = query.get("filter[name]").or(query.get("filter[*]"));
+    let wanted = wanted.map(|name| name.to_lowercase()).unwrap_or_default();
+    all.retain(|source| client.is_server(source) && source.name.to_lowercase().contains(&wanted));
+    let page = page(&query, address, LARGEST_PAGE, LARGEST_LIST);
     let mut shown = Vec::new();
     for source in page.of(&all) {
         let allowance = client.0.allowance(&source.id, LATELY * 1000).await?;
@@ -120,11 +149,12 @@ pub(super) async fn server(client: Client, Path(server): Path<String>) -> Answer
 
 pub(super) async fn list(
     client: Client,
+    address: Address,
     Path(server): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Answer {
     let server = client.free_server(&server).await?;
-    let page = page(&query, PAGE, LARGEST_PAGE);
+    let page = page(&query, address, PAGE, LARGEST_PAGE);
     let shown = client
         .0
         .asked_backups(&server.id, page.before(), page.size as u32)

@@ -31,7 +31,7 @@ pub(super) fn backup(backup: &AskedBackup) -> Value {
     json!({"object": "backup", "attributes": {
         "uuid": backup.id,
         "is_successful": backup.stage == Stage::Done,
-        "is_locked": made.is_some_and(|made| made.locked),
+        "is_locked": backup.locked,
         "name": backup.name,
         "ignored_files": backup.ignore,
         "checksum": backup.tree.as_ref().map(|tree| format!("sha256:{tree}")),
@@ -45,13 +45,26 @@ pub(super) fn backup(backup: &AskedBackup) -> Value {
 pub(super) struct Page {
     pub(super) number: usize,
     pub(super) size: usize,
+    /// The address of the list, without the number of a page: `https://…/api/client?per_page=2&page=`.
+    pub(super) address: String,
 }
 
 impl Page {
     fn meta(&self, total: u64, count: usize) -> Value {
+        let pages = total.div_ceil(self.size as u64).max(1);
+        let mut links = serde_json::Map::new();
+        let mut link = |name: &str, number: usize| {
+            links.insert(name.to_owned(), json!(format!("{}{number}", self.address)));
+        };
+        if self.number > 1 {
+            link("previous", self.number - 1);
+        }
+        if (self.number as u64) < pages {
+            link("next", self.number + 1);
+        }
         json!({
             "total": total, "count": count, "per_page": self.size, "current_page": self.number,
-            "total_pages": total.div_ceil(self.size as u64).max(1), "links": {},
+            "total_pages": pages, "links": links,
         })
     }
 
@@ -127,10 +140,27 @@ mod tests {
 
     #[test]
     fn a_page_beyond_the_end_is_empty() {
-        let page = Page { number: 3, size: 2 };
+        let page = numbered(3, 2);
         assert_eq!(page.of(&[1, 2, 3]), Vec::<i32>::new());
-        assert_eq!(Page { number: 2, size: 2 }.of(&[1, 2, 3]), [3]);
+        assert_eq!(numbered(2, 2).of(&[1, 2, 3]), [3]);
         assert_eq!(page.meta(3, 0)["total_pages"], 2);
-        assert_eq!(Page { number: 1, size: 20 }.meta(0, 0)["links"], json!({}));
+        assert_eq!(numbered(1, 20).meta(0, 0)["links"], json!({}));
+    }
+
+    fn numbered(number: usize, size: usize) -> Page {
+        Page {
+            number,
+            size,
+            address: "https://p/api/client?page=".to_owned(),
+        }
+    }
+
+    #[test]
+    fn of_several_pages_each_leads_to_its_neighbours() {
+        let links = |number| numbered(number, 2).meta(5, 2)["links"].clone();
+        let at = |number: usize| format!("https://p/api/client?page={number}");
+        assert_eq!(links(1), json!({"next": at(2)}));
+        assert_eq!(links(2), json!({"previous": at(1), "next": at(3)}));
+        assert_eq!(links(3), json!({"previous": at(2)}));
     }
 }

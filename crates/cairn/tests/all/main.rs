@@ -33,6 +33,7 @@ mod kit;
 mod locked;
 mod marks;
 mod panel;
+mod panel_rules;
 mod people;
 mod problems;
 mod rates;

@@ -7,6 +7,7 @@ mod open;
 mod pages;
 mod people;
 mod plans;
+mod plans;
 mod queue;
 mod shelves;
 mod stories;

@@ -3,7 +3,6 @@
 use catalog::backups::BackupRow;
 use catalog::journal::StepRow;
 use catalog::paging::Among;
-use catalog::plans::PlanRow;
 use catalog::seal::Sealer;
 use catalog::sources::SourceRow;
 use catalog::{Catalog, Engine, STATEMENTS};
@@ -44,7 +43,7 @@ async fn on_sqlite(dir: &std::path::Path) -> Catalog {
 async fn every_story(catalog: &Catalog) {
     sources(catalog).await;
     backups(catalog).await;
-    plans(catalog).await;
+    crate::restore_plans::plans(catalog).await;
     jobs(catalog).await;
     alone_jobs_of_one_source_take_turns(catalog).await;
     journal_and_events(catalog).await;
@@ -295,42 +294,6 @@ async fn what_is_damaged_is_verified_no_more(catalog: &Catalog) {
     assert_eq!(look().await, ("ok".to_owned(), Some(99)));
     catalog.set_backup_snapshot("b1", "rewritten", "u").await.unwrap();
     assert_eq!(look().await, ("ok".to_owned(), None));
-}
-
-async fn plans(catalog: &Catalog) {
-    let row = PlanRow {
-        id: "p".into(),
-        hash: "abcd".into(),
-        target: "s1".into(),
-        created: 1,
-        expires: 100,
-        document: "{}".into(),
-    };
-    catalog.add_plan(&row).await.unwrap();
-    assert_eq!(catalog.plan("p").await.unwrap(), Some(row.clone()));
-    assert_eq!(catalog.find_plans("ab", 50).await.unwrap(), [row.clone()]);
-    assert_eq!(catalog.find_plans("ab", 100).await.unwrap(), []);
-    assert_eq!(catalog.find_plans("%", 50).await.unwrap(), []);
-    catalog.delete_expired_plans(101).await.unwrap();
-    assert_eq!(catalog.plan("p").await.unwrap(), None);
-    // Of those that nobody carries out the newest few stay, and none for longer than it holds.
-    let named = |number: i64| PlanRow {
-        id: format!("p{number}"),
-        created: number,
-        ..row.clone()
-    };
-    for number in 1..=catalog::plans::MOST_UNUSED + 2 {
-        catalog.add_plan(&named(number)).await.unwrap();
-        if number == 1 {
-            catalog.use_plan("p1").await.unwrap();
-        }
-    }
-    let there = async |id: &str| catalog.plan(id).await.unwrap().is_some();
-    assert!(there("p1").await && there("p3").await && !there("p2").await);
-    catalog.delete_unused_plans(100).await.unwrap();
-    assert!(there("p3").await);
-    catalog.delete_unused_plans(101).await.unwrap();
-    assert!(there("p1").await && !there("p3").await);
 }
 
 async fn journal_and_events(catalog: &Catalog) {

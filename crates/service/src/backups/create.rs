@@ -86,6 +86,9 @@ impl Service {
         let source = self.source_to_back_up(&request.source).await?;
         // What cannot be opened or is not admitted is refused at once, and again when its turn comes.
         self.open_source_with(&source, &request.more)?;
+        if request.lock {
+            self.may(Permission::Lock, Some(&source.id)).await?;
+        }
         let policy = policy_of(&source)?;
         self.admit(&source, &policy, request.reason, Some(self.caller.name()))
             .await?;
@@ -124,9 +127,6 @@ impl Service {
                     .await?
             }
         };
-        if order.lock {
-            self.catalog.set_backup_locked(&done.backup.id, true).await?;
-        }
         done.warn(registry::backup_is_made(self, &source, &done.backup, progress, cancel).await?);
         let thinned = self
             .thin_out(&source, &policy, &done.backup.id, progress, cancel)
@@ -165,6 +165,7 @@ impl Service {
             name: order.name.clone(),
             reason: order.reason,
             undoes: None,
+            lock: order.lock,
             who: job.person.clone().unwrap_or_default(),
             progress: progress.clone(),
             cancel: cancel.clone(),
@@ -271,7 +272,7 @@ impl Service {
             files: made.held.files as i64,
             bytes: made.held.bytes as i64,
             added_bytes: summary.data_added_packed as i64,
-            locked: 0,
+            locked: i64::from(making.lock),
             verified: None,
             person: Some(making.who.clone()),
             job: Some(making.job.to_string()),

@@ -89,6 +89,7 @@ impl Service {
             name,
             reason: Reason::Imported,
             undoes: None,
+            lock: false,
             who: self.caller.name().to_owned(),
             progress: progress.clone(),
             cancel: cancel.clone(),

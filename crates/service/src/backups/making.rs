@@ -12,6 +12,8 @@ pub(crate) struct Making {
     pub(crate) name: Option<String>,
     pub(crate) reason: Reason,
     pub(crate) undoes: Option<JobId>,
+    /// Locked from the first moment.
+    pub(crate) lock: bool,
     /// For whom.
     pub(crate) who: String,
     pub(crate) progress: Progress,

@@ -3,11 +3,13 @@
 //! A backup that is not made yet is only an order of a job, with the id that it will have. Panels show it from then on. Their pages are
 //! counted, so that any one can be asked for; what is not made yet is put between the backups where it belongs by its time.
 
+use std::time::Duration;
+
 use catalog::backup_pages::MadeRow;
 use catalog::job_pages::Which;
 use catalog::jobs::JobRow;
 use catalog::paging::{After, Within};
-use model::{JobKind, JobState, Permission, Reason, Result, WhenFull};
+use model::{BackupId, JobKind, JobState, Kind, Permission, Problem, Reason, Result, WhenFull};
 use serde::Serialize;
 
 use crate::Service;
@@ -34,6 +36,9 @@ pub struct AskedBackup {
     pub stage: Stage,
     pub name: String,
     pub ignore: Vec<String>,
+    /// Or is to be, once it is made.
+    pub locked: bool,
+    /// When it was asked for; the same before and after it was made.
     pub created_ms: i64,
     pub completed_ms: Option<i64>,
     /// The job that makes it or failed to.
@@ -187,10 +192,32 @@ impl Service {
         self.may(Permission::Delete, Some(&id)).await?;
         let job = asked.job.filter(|_| asked.stage != Stage::Done);
         let job = job.ok_or_else(|| no_such_backup(backup))?;
-        if !self.catalog.cancel_job(&job, self.now_ms()).await? {
+        if self.catalog.cancel_job(&job, self.now_ms()).await? {
+            self.until_over(&job).await?;
+        } else {
             self.catalog.delete_job(&job).await?;
         }
-        self.audit("backup.dismiss", source, backup).await
+        self.audit("backup.dismiss", source, backup).await?;
+        // It may have become whole before the job heard of it: then it goes like any other, and does not come back.
+        match self.catalog.backup(&asked.id).await? {
+            Some(row) => self.delete_backups(&[row.id]).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    async fn until_over(&self, job: &str) -> Result<()> {
+        for _ in 0..CANCEL_LOOKS {
+            match self.catalog.job(job).await? {
+                Some(row) if matches!(row.state.as_str(), "queued" | "running" | "waiting") => {}
+                _ => return Ok(()),
+            }
+            tokio::time::sleep(CANCEL_LOOK).await;
+        }
+        Err(Problem::new(
+            Kind::Conflict,
+            "the backup is still being made, and is asked to stop",
+        )
+        .hint("try again in a few seconds"))
     }
 
     /// Is a restore of this source queued or running? One that waits for an approval is not.
@@ -200,6 +227,10 @@ impl Service {
         Ok(!self.catalog.active_jobs("restore", &source.id).await?.is_empty())
     }
 }
+
+/// A job that is asked to stop does so within a second; one on a busy machine is waited for a little longer.
+const CANCEL_LOOK: Duration = Duration::from_millis(50);
+const CANCEL_LOOKS: u32 = 200;
 
 fn order_of(job: &JobRow) -> Option<BackupOrder> {
     order_in(&job.request)
@@ -221,12 +252,18 @@ fn done(row: &MadeRow) -> AskedBackup {
         stage: Stage::Done,
         name: backup.name.clone(),
         ignore: order.map(|order| order.added()).unwrap_or_default(),
-        created_ms: backup.created,
+        locked: backup.locked != 0,
+        created_ms: asked_ms(&backup.id).unwrap_or(backup.created),
         completed_ms: Some(backup.created + (backup.seconds * 1000.0) as i64),
         job: backup.job.clone(),
         made: Some(BackupView::of(backup)),
         tree: Some(backup.tree.clone()),
     }
+}
+
+/// An id is drawn when a backup is asked for, and holds that moment.
+fn asked_ms(id: &str) -> Option<i64> {
+    id.parse::<BackupId>().ok().map(|id| id.made_ms())
 }
 
 fn unmade_of(job: &JobRow) -> Option<AskedBackup> {
@@ -239,10 +276,11 @@ fn unmade_of(job: &JobRow) -> Option<AskedBackup> {
     };
     Some(AskedBackup {
         ignore: order.added(),
+        locked: order.lock && stage == Stage::Pending,
+        created_ms: asked_ms(&order.backup).unwrap_or(job.created),
         id: order.backup,
         stage,
         name: order.name.unwrap_or_default(),
-        created_ms: job.created,
         completed_ms: job.ended,
         job: Some(job.id.clone()),
         made: None,

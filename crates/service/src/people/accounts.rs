@@ -172,8 +172,8 @@ impl Service {
         }
         self.may_touch(&before).await?;
         self.may_touch(&row).await?;
-        let changed = self.catalog.update_person(&row).await;
-        if !changed.map_err(taken(&row.name))? {
+        let updated = self.catalog.update_person(&row).await;
+        if !updated.map_err(taken(&row.name))? {
             return Err(the_last_administrator());
         }
         if row.disabled != 0 {

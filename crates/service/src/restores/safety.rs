@@ -149,6 +149,7 @@ impl Run<'_> {
             name: Some("before the restore".to_owned()),
             reason: Reason::Safety,
             undoes: Some(self.job.id.parse()?),
+            lock: false,
             who: self.job.person.clone().unwrap_or_default(),
             progress: self.progress.clone(),
             cancel: self.cancel.clone(),
