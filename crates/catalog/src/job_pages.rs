@@ -59,7 +59,11 @@ const BEGINNING: &str = concat!(
     " ORDER BY id DESC LIMIT $4"
 );
 
+const OPEN_OF_PERSON: &str =
+    "SELECT COUNT(*) FROM jobs WHERE person = $1 AND state IN ('waiting', 'queued', 'running')";
+
 pub(crate) const ALL: &[(&str, &str)] = &[
+    ("job_pages::OPEN_OF_PERSON", OPEN_OF_PERSON),
     ("job_pages::ALL_OF_THEM", ALL_OF_THEM),
     ("job_pages::OF_KIND", OF_KIND),
     ("job_pages::OF_STATE", OF_STATE),
@@ -98,6 +102,15 @@ fn text(within: &Within, which: &Which, few: bool) -> &'static str {
 }
 
 impl Catalog {
+    /// How many jobs that somebody asked for are not over.
+    pub async fn open_jobs_of_person(&self, person: &str) -> Result<i64> {
+        sqlx::query_scalar(OPEN_OF_PERSON)
+            .bind(person)
+            .fetch_one(&self.read)
+            .await
+            .map_err(problems::of("count the jobs"))
+    }
+
     /// The newest jobs behind a place.
     pub async fn page_of_jobs(
         &self,

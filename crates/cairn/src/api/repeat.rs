@@ -4,7 +4,7 @@
 //! Not for what answers with a secret: an answer is remembered for a day, and secrets are not. What becomes of a key whose process
 //! dies is told in `service::once`.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -94,6 +94,16 @@ fn replayed(status: u16, body: String) -> Response {
 
 /// Remembers what was answered.
 async fn remember(service: &Service, key: &str, answer: Response) -> Result<Response> {
+    // What is too long is answered all the same, and not remembered: a plan, which changes nothing, may be made once more.
+    let is_short = answer
+        .body()
+        .size_hint()
+        .upper()
+        .is_some_and(|most| most <= 4 * MOST as u64);
+    if !is_short {
+        service.end_once(key, None).await?;
+        return Ok(answer);
+    }
     let (parts, body) = answer.into_parts();
     let bytes = to_bytes(body, 4 * MOST)
         .await

@@ -1,7 +1,7 @@
 //! Tags: who has an answer already is told that it is still the same, without its body. Whether anybody on the way may keep it is said by the
 //! door, for all answers alike.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -15,7 +15,13 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     let wants = request.headers().get(header::IF_NONE_MATCH).cloned();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let answer = next.run(request).await;
-    if !is_read || answer.status() != StatusCode::OK {
+    // Only what is short is held whole to be tagged; what is long, or of unknown length, goes its way as it is.
+    let is_short = answer
+        .body()
+        .size_hint()
+        .upper()
+        .is_some_and(|most| most <= LARGEST as u64);
+    if !is_read || answer.status() != StatusCode::OK || !is_short {
         return answer;
     }
     let (mut parts, body) = answer.into_parts();

@@ -30,6 +30,7 @@ mod house;
 mod instance;
 mod killed;
 mod kit;
+mod large_answers;
 mod locked;
 mod marks;
 mod panel;

@@ -13,7 +13,7 @@ mod see_through;
 mod serve;
 
 use catalog::jobs::NewJob;
-use model::{JobId, Problem, Result};
+use model::{JobId, Kind, Problem, Result};
 
 pub(crate) use carry_out::{Watch, value, warnings};
 pub use serve::{Roles, Serving, WorkedOff};
@@ -22,17 +22,35 @@ use crate::Service;
 use crate::instance::die_if_asked;
 use crate::orders::Order;
 
+/// Jobs of one person that wait or run.
+const MOST_OPEN: i64 = 100;
 /// Longer than any piece of work without a sign of life.
 pub(crate) const LEASE_MS: i64 = 60_000;
 
 impl Service {
     /// Queues a job; its id.
     pub(crate) async fn ask(&self, order: &Order, source: Option<&str>, node: &str) -> Result<String> {
+        self.check_turns().await?;
         let job = self.new_job(order, source, node)?;
         self.name_job(&job.id).await?;
         self.catalog.add_job(&job).await?;
         die_if_asked("queued");
         Ok(job.id)
+    }
+
+    /// The queue is everybody's: nobody fills it alone. Whoever has the machine itself is not counted.
+    async fn check_turns(&self) -> Result<()> {
+        if self.caller.person_id().is_none() {
+            return Ok(());
+        }
+        if self.catalog.open_jobs_of_person(self.caller.name()).await? < MOST_OPEN {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::TooMany,
+            format!("{MOST_OPEN} jobs that you asked for are not over yet"),
+        )
+        .hint("wait until some of them are, or cancel what is not needed"))
     }
 
     pub(crate) fn new_job(&self, order: &Order, source: Option<&str>, node: &str) -> Result<NewJob> {
