@@ -55,7 +55,7 @@ fn p01_pages_of_servers_lead_to_each_other_and_show_every_one_once() {
     names.sort();
     assert_eq!(names, ["w1", "w2", "w3", "w4", "world"]);
     assert_eq!(pages, 3);
-    let found = get(&house, "/api/client?filter[name]=WORL");
+    let found = get(&house, "/api/client?filter[name]=ORL");
     assert_eq!(found["data"].as_array().unwrap().len(), 1);
 }
 

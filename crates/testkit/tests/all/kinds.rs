@@ -148,6 +148,6 @@ fn what_does_not_fit_a_kind_is_refused_by_the_name_of_the_setting() {
     assert!(once.err.contains("“ignore”"), "{}", once.err);
     let mood = program.run(&["source", "edit", "w", "--mood", "angry"]);
     assert!(mood.err.contains("“mood”"), "{}", mood.err);
-    let kind = program.run(&["source", "add", "itmes", "x"]);
+    let kind = program.run(&["source", "add", "itemss", "x"]);
     assert_eq!(kind.code, 2, "{}", kind.err);
 }
